@@ -1,0 +1,53 @@
+"""Measure, test and use representational convergence."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Public name -> where it lives. Loaded on first use (PEP 562), so that the import is light.
+_PUBLIC = {
+    "MEASURES": "platonica.measures",
+    "Comparison": "platonica.comparison",
+    "Features": "platonica.store",
+    "compare": "platonica.comparison",
+    "extract": "platonica.sources.extraction",
+    "open_features": "platonica.store",
+}
+_MODULES = ("errors", "measures", "sources", "stats", "store")
+
+__all__ = [
+    "MEASURES",
+    "Comparison",
+    "Features",
+    "__version__",
+    "compare",
+    "errors",
+    "extract",
+    "measures",
+    "open_features",
+    "sources",
+    "stats",
+    "store",
+]
+
+if TYPE_CHECKING:
+    from platonica import errors, measures, sources, stats, store
+    from platonica.comparison import Comparison, compare
+    from platonica.measures import MEASURES
+    from platonica.sources.extraction import extract
+    from platonica.store import Features, open_features
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"platonica.{name}")
+    raise AttributeError(f"module 'platonica' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

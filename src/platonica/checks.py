@@ -1,0 +1,122 @@
+"""Validators: each returns what it checked, or raises an error that names the argument."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platonica.arrays import to_numpy
+from platonica.errors import DegenerateInputError, PairingError, ParameterError, ShapeError
+
+__all__ = ["check_features", "check_ids", "check_k", "check_pair", "check_resamples"]
+
+
+def check_features(X: Any, name: str = "X", *, min_items: int = 1) -> NDArray[Any]:
+    """Return features as a finite two-dimensional float array.
+
+    Parameters
+    ----------
+    X : array of shape (n_items, n_features)
+    name : str
+        How an error calls the argument.
+    min_items : int
+        The least number of rows.
+
+    Returns
+    -------
+    array of shape (n_items, n_features), float32 or float64
+
+    Raises
+    ------
+    ShapeError
+        Not two-dimensional, no columns, or fewer rows than ``min_items``.
+    DegenerateInputError
+        NaN or infinite values, or all rows equal.
+    """
+    features = to_numpy(X, name)
+    if features.ndim != 2 or features.shape[1] == 0:
+        raise ShapeError(f"{name} must have shape (n_items, n_features), not {features.shape}")
+    if len(features) < min_items:
+        raise ShapeError(f"{name} needs at least {min_items} items, not {len(features)}")
+    finite = np.isfinite(features).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise DegenerateInputError(
+            f"{name} has NaN or infinite values in {int((~finite).sum())} rows, first in row {row}"
+        )
+    if len(features) > 1 and (features == features[0]).all():
+        raise DegenerateInputError(f"{name} is constant: all {len(features)} rows are equal")
+    return features
+
+
+def check_pair(X: Any, Y: Any, *, min_items: int = 1) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return two feature matrices with the same number of rows.
+
+    Raises
+    ------
+    ShapeError
+        The numbers of rows differ; and as in `check_features`.
+    """
+    X = check_features(X, "X", min_items=min_items)
+    Y = check_features(Y, "Y", min_items=min_items)
+    if len(X) != len(Y):
+        raise ShapeError(f"X and Y must have the same items, but have {len(X)} and {len(Y)} rows")
+    return X, Y
+
+
+def check_k(k: int, n_items: int) -> int:
+    """Return k if 1 <= k <= n_items - 2.
+
+    With k = n_items - 1 every item is a neighbour of every other and any two spaces agree.
+
+    Raises
+    ------
+    ShapeError
+        Otherwise.
+    """
+    if isinstance(k, bool) or int(k) != k:
+        raise ShapeError(f"k must be a whole number, not {k!r}")
+    if not 1 <= k <= n_items - 2:
+        raise ShapeError(
+            f"k must be from 1 to n_items - 2 = {n_items - 2} "
+            f"(at n_items - 1 all spaces agree), not {k}"
+        )
+    return int(k)
+
+
+def check_ids(item_ids: Sequence[str], name: str = "item_ids") -> tuple[str, ...]:
+    """Return item ids that do not repeat.
+
+    Raises
+    ------
+    PairingError
+        An id stands twice.
+    """
+    ids = tuple(item_ids)
+    if len(set(ids)) != len(ids):
+        seen: set[str] = set()
+        twice = next(i for i in ids if i in seen or seen.add(i))  # type: ignore[func-returns-value]
+        raise PairingError(
+            f"{name}: {len(ids) - len(set(ids))} of {len(ids)} ids are duplicates, "
+            f"first {twice!r}"
+        )
+    return ids
+
+
+def check_resamples(n_resamples: int) -> int:
+    """Return the number of permutations if a p-value of 0.05 can be reached with it.
+
+    Raises
+    ------
+    ParameterError
+        Fewer than 19.
+    """
+    if isinstance(n_resamples, bool) or int(n_resamples) != n_resamples or n_resamples < 19:
+        raise ParameterError(
+            f"n_resamples must be a whole number of at least 19 (with fewer, p = 0.05 cannot be "
+            f"reached, and no score is shown without its null), not {n_resamples}"
+        )
+    return int(n_resamples)

@@ -1,0 +1,1 @@
+"""Where features come from: models, data, and the extraction that joins them."""

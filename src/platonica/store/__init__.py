@@ -1,0 +1,1 @@
+"""Features on disk: fingerprints, shards, manifests, records."""
