@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Measure", "MeasureSpec", "Moments", "Move", "State"]
+from platonica.checks import check_pair
+from platonica.errors import ParameterError
+
+__all__ = ["Measure", "MeasureBase", "MeasureSpec", "Moments", "Move", "State"]
 
 State = Any
 """What `prepare` returns; only the measure that made it looks inside."""
@@ -56,8 +60,6 @@ class MeasureSpec:
         Moves of one space that leave the score as it is, and that must change it.
     min_items : int
         Fewest items for which the score is defined.
-    defaults : mapping
-        Parameters and their default values.
     cost : str
         Time and memory of `prepare` and `score` in n items, d features, k neighbours.
     summary : str
@@ -78,17 +80,33 @@ class MeasureSpec:
     cost: str
     summary: str
     reference: str
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def best(self) -> float:
+        """The end of the bounds at which two spaces are closest."""
+        return self.bounds[1] if self.direction == "similarity" else self.bounds[0]
 
 
 class Measure(Protocol):
-    """One measure with its parameters bound; see DESIGN for what follows from the four verbs."""
+    """One measure with its parameters bound; what follows from the four verbs is in `stats`.
 
-    spec: MeasureSpec
+    Optional verbs, for speed or exactness; callers fall back on the four:
+
+    - ``score_all(A, B) -> (len(A), len(B))``: all pairs of states,
+    - ``score_permuted(A, B, orders) -> (len(orders), len(A), len(B))``: the same for every
+      permutation of the items of B,
+    - ``null_moments(a, b) -> Moments``: exact under free exchange.
+    """
+
+    spec: ClassVar[MeasureSpec]
 
     @property
     def params(self) -> Mapping[str, Any]:
         """The parameters that are bound, by name."""
+        ...
+
+    def bound(self, **params: Any) -> Self:
+        """The same measure with other parameters."""
         ...
 
     def prepare(
@@ -115,10 +133,50 @@ class Measure(Protocol):
         """The state of ``X[rows]``, preparing again only what the state does not hold."""
         ...
 
-    # Optional, for speed or exactness; `stats` falls back on the four verbs:
-    # score_all(A, B) -> array (len(A), len(B))
-    # score_permuted(A, B, orders) -> array (len(orders), len(A), len(B)), items of B permuted
-    # null_moments(a, b) -> Moments
+    def cautions(self, state: State) -> list[str]:
+        """What a reader of the score must know about this space, as sentences."""
+        ...
 
 
-MeasureFactory = Callable[..., Measure]
+@dataclass(frozen=True)
+class MeasureBase:
+    """What all measures share: parameters are the fields of a frozen dataclass."""
+
+    spec: ClassVar[MeasureSpec]
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The parameters that are bound, by name."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+    def bound(self, **params: Any) -> Self:
+        """The same measure with other parameters.
+
+        Raises
+        ------
+        ParameterError
+            A parameter that the measure does not have.
+        """
+        unknown = sorted(set(params) - set(self.params))
+        if unknown:
+            allowed = ", ".join(self.params) or "none"
+            raise ParameterError(
+                f"{self.spec.name} has no parameter {unknown[0]!r}; its parameters: {allowed}"
+            )
+        return dataclasses.replace(self, **params)
+
+    def __call__(self: Any, X: Any, Y: Any) -> float:
+        """The bare score of two feature matrices whose rows are the same items."""
+        X, Y = check_pair(X, Y, min_items=self.spec.min_items)
+        return float(self.score(self.prepare(X, role="x"), self.prepare(Y, role="y")))
+
+    def cautions(self, state: State) -> list[str]:
+        """Nothing to warn of, unless a measure says otherwise."""
+        return []
+
+    def _only_features(self, folds: Sequence[int] | None, kind: str) -> None:
+        """Refuse inputs that this measure cannot use rather than ignore them."""
+        if kind != "features":
+            raise ParameterError(f"{self.spec.name} needs features, not kind={kind!r}")
+        if folds is not None:
+            raise ParameterError(f"{self.spec.name} does not use folds")

@@ -1,0 +1,232 @@
+"""From names to records: what `platonica compare` does before it prints."""
+
+from __future__ import annotations
+
+import itertools
+import platform
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import platonica
+from platonica.cli._progress import progress_bar
+from platonica.comparison import compare_many
+from platonica.errors import ParameterError
+from platonica.measures import MEASURES, get_measure
+from platonica.sources.data import load_data
+from platonica.sources.extraction import extract
+from platonica.sources.models import is_file_name, open_file, resolve_model
+from platonica.store import Features, RecordCache, digest, store_root
+from platonica.store.atomic import check_writable
+
+__all__ = ["Settings", "run_comparisons"]
+
+REPORTED = (
+    "numpy", "scipy", "scikit-learn", "torch", "transformers", "onnxruntime", "tokenizers", "pillow",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of `platonica compare`."""
+
+    models: tuple[str, ...]
+    against: tuple[str, ...]
+    data: str | None
+    measures: tuple[str, ...]
+    k: int | None
+    n_resamples: int
+    layers: str
+    reduce: str
+    seed: int
+    batch_size: int
+    on_bad_item: Literal["error", "skip"]
+    store: Path | None
+    out: Path | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All models, in the order they were named."""
+        return self.models + self.against
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The pairs to compare."""
+        if self.against:
+            return list(itertools.product(self.models, self.against))
+        return list(itertools.combinations(self.models, 2))
+
+    def command(self) -> str:
+        """The command that does the same again."""
+        words = ["platonica", "compare", *self.models]
+        for option, values in (
+            ("--against", self.against),
+            ("--data", (self.data,)),
+            ("--measure", self.measures),
+            ("-k", (self.k,)),
+            ("--null", (self.n_resamples,)),
+            ("--layers", (self.layers,)),
+            ("--reduce", (self.reduce,)),
+            ("--seed", (self.seed,)),
+            ("--batch-size", (self.batch_size,)),
+            ("--out", (self.out,)),
+        ):
+            for value in values:
+                words += [] if value is None else [option, str(value)]
+        if self.on_bad_item == "skip":
+            words.append("--skip-bad-items")
+        return shlex.join(words)
+
+
+def run_comparisons(settings: Settings) -> dict[str, Any]:
+    """Extract what is missing, compare every pair, and return the run document.
+
+    Everything that can be refused is refused before the first feature is computed.
+    """
+    _check(settings)
+    bound = {name: _bind(name, settings) for name in settings.measures}
+    sources = {name: _source(name) for name in settings.names}
+    needs_data = [name for name, source in sources.items() if not isinstance(source, Features)]
+    if needs_data and settings.data is None:
+        raise ParameterError(f"{needs_data[0]} needs --data; see `platonica data`")
+    if settings.out is not None:
+        check_writable(settings.out)
+    data = load_data(settings.data) if settings.data is not None else None
+    features = {
+        name: source if isinstance(source, Features) else _extract(name, source, data, settings)
+        for name, source in sources.items()
+    }
+    cache = RecordCache(store_root(settings.store) / "comparisons")
+    records: list[dict[str, Any]] = []
+    for measure in bound.values():
+        records += _records(measure, features, settings, cache)
+    return {
+        "schema_version": 1,
+        "command": settings.command(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "data": None
+        if data is None
+        else {
+            "name": data.name,
+            "revision": data.revision,
+            "n_items": len(data.items),
+            "reference": data.reference,
+        },
+        "models": [_model_entry(name, features[name]) for name in settings.names],
+        "records": records,
+    }
+
+
+def _check(settings: Settings) -> None:
+    names = settings.names
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ParameterError(f"{twice} is named twice")
+    if not settings.pairs:
+        raise ParameterError("a comparison needs at least two models")
+    if settings.layers not in ("best", "last"):
+        raise ParameterError(f"--layers must be best or last, not {settings.layers!r}")
+    if settings.reduce not in ("first", "mean"):
+        raise ParameterError(f"--reduce must be first or mean, not {settings.reduce!r}")
+
+
+def _bind(name: str, settings: Settings) -> Any:
+    """Bind k for the measures that have it; a k that none of them has is an error."""
+    having = [n for n in settings.measures if n in MEASURES and "k" in MEASURES[n].params]
+    if settings.k is None or (having and name in MEASURES and name not in having):
+        return get_measure(name)
+    return get_measure(name, k=settings.k)
+
+
+def _source(name: str) -> Any:
+    return open_file(name) if is_file_name(name) else resolve_model(name)
+
+
+def _extract(name: str, card: Any, data: Any, settings: Settings) -> Features:
+    with progress_bar(name) as progress:
+        return extract(
+            card,
+            data,
+            batch_size=settings.batch_size,
+            store=settings.store,
+            on_bad_item=settings.on_bad_item,
+            progress=progress,
+        )
+
+
+def _records(
+    measure: Any, features: dict[str, Features], settings: Settings, cache: RecordCache
+) -> list[dict[str, Any]]:
+    """Records of all pairs; those of an earlier run are taken from the store."""
+    keys = {pair: _key(measure, pair, features, settings) for pair in settings.pairs}
+    known = {pair: cache.get(key) for pair, key in keys.items()}
+    missing = [pair for pair, record in known.items() if record is None]
+    with progress_bar(f"{measure.spec.name}, {settings.n_resamples} permutations") as progress:
+        _advance(progress, len(keys) - len(missing), len(keys))
+        comparisons = compare_many(
+            features,
+            missing,
+            measure,
+            n_resamples=settings.n_resamples,
+            layers=settings.layers,  # type: ignore[arg-type]
+            reduce=settings.reduce,  # type: ignore[arg-type]
+            rng=settings.seed,
+        )
+        for done, (pair, comparison) in enumerate(zip(missing, comparisons, strict=True), 1):
+            known[pair] = comparison.to_dict()
+            cache.put(keys[pair], known[pair])
+            _advance(progress, len(keys) - len(missing) + done, len(keys))
+    # Names belong to this run: the same features may have been reached by another name before.
+    return [
+        {**record, "x": {**record["x"], "name": pair[0]}, "y": {**record["y"], "name": pair[1]}}
+        for pair, record in known.items()
+        if record is not None
+    ]
+
+
+def _advance(progress: Callable[[int, int], None], done: int, total: int) -> None:
+    progress(done, total)
+
+
+def _key(
+    measure: Any, pair: tuple[str, str], features: dict[str, Features], settings: Settings
+) -> str:
+    return digest(
+        [
+            platonica.__version__,
+            [features[name].fingerprint for name in pair],
+            measure.spec.name,
+            dict(measure.params),
+            settings.n_resamples,
+            settings.layers,
+            settings.reduce,
+            settings.seed,
+        ]
+    )
+
+
+def _model_entry(name: str, features: Features) -> dict[str, Any]:
+    return {
+        "name": name,
+        "revision": features.model_revision,
+        "modality": features.modality,
+        "n_parameters": features.n_parameters,
+        "fingerprint": features.fingerprint,
+        "control": name.startswith("control:") or "init=random" in name,
+        "layers": [{"name": layer.name, "depth": layer.depth} for layer in features.layers],
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"platonica": platonica.__version__, "python": platform.python_version()}
+    for name in REPORTED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

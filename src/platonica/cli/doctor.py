@@ -1,0 +1,100 @@
+"""`platonica doctor`: what is installed, what is missing, how to get it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["doctor"]
+
+
+def doctor(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of features whose shards are to be verified.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Show what is installed, what is missing and how to get it; or verify stored features.
+
+    Example: platonica doctor
+    """
+    from platonica.cli._output import print_json, print_table
+
+    if folder is not None:
+        from platonica.store import verify
+
+        features = verify(folder)
+        typer.echo(f"{folder}: {len(features.manifest.shards)} shards, all as written")
+        return
+    rows = [*_machine(), *_libraries(), *_weights(), *_data()]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table("platonica doctor", rows, ["what", "state", "remedy"])
+
+
+def _machine() -> list[dict[str, Any]]:
+    from platonica.errors import StoreError
+    from platonica.store import store_root
+    from platonica.store.atomic import check_writable
+
+    root = store_root()
+    try:
+        check_writable(root)
+        state, remedy = f"{root}, writable", None
+    except StoreError as error:
+        state, remedy = str(error), "set PLATONICA_STORE to a folder that can be written"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return [
+        {"what": "python", "state": platform.python_version(), "remedy": None},
+        {"what": "cores", "state": str(cores), "remedy": None},
+        {"what": "store", "state": state, "remedy": remedy},
+    ]
+
+
+def _libraries() -> list[dict[str, Any]]:
+    """List the libraries of the core and of every extra, from the package's own metadata."""
+    rows, seen = [], set()
+    for requirement in requires("platonica") or []:
+        name = re.split(r"[\s<>=!~;\[]", requirement, maxsplit=1)[0]
+        extra = re.search(r"extra == ['\"](\w+)['\"]", requirement)
+        if name in seen or (extra and extra[1] == "dev"):
+            continue
+        seen.add(name)
+        try:
+            state, remedy = version(name), None
+        except PackageNotFoundError:
+            state = "missing"
+            remedy = f'pip install "platonica[{extra[1]}]"' if extra else "pip install platonica"
+        rows.append({"what": name, "state": state, "remedy": remedy})
+    return rows
+
+
+def _weights() -> list[dict[str, Any]]:
+    from platonica.sources.models import list_models
+
+    return [
+        {
+            "what": row["name"],
+            "state": "installed" if row["installed"] else "not installed",
+            "remedy": None if row["installed"] else f"platonica models install {row['name']}",
+        }
+        for row in list_models()
+        if row["name"].startswith("pip:") and "?" not in row["name"]
+    ]
+
+
+def _data() -> list[dict[str, Any]]:
+    from platonica.sources.data import list_data
+
+    return [
+        {"what": row["name"], "state": row.get("state"), "remedy": row.get("remedy")}
+        for row in list_data()
+        if row.get("state")
+    ]

@@ -1,0 +1,15 @@
+"""Nulls and calibration: they know the four verbs of a measure, never a particular measure."""
+
+from __future__ import annotations
+
+from platonica.stats.calibration import chance_normalized, gated, z_score
+from platonica.stats.permutation import NullResult, layer_scores, permutation_null
+
+__all__ = [
+    "NullResult",
+    "chance_normalized",
+    "gated",
+    "layer_scores",
+    "permutation_null",
+    "z_score",
+]

@@ -1,0 +1,162 @@
+"""The permutation null: what scores arise when items are paired at random."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from platonica.checks import check_resamples
+from platonica.errors import ParameterError
+from platonica.stats.exchange import Exchange
+
+__all__ = ["NullResult", "layer_scores", "permutation_null"]
+
+F64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NullResult:
+    """A statistic and its distribution under random pairing.
+
+    Attributes
+    ----------
+    scores : array of shape (n_layers_x, n_layers_y)
+        Observed scores of all pairs of layers.
+    statistic : float
+        The selected one: the best over the pairs.
+    where : (int, int)
+        Its pair of layers.
+    null_distribution : array of shape (n_resamples,)
+        The statistic after every permutation, selected anew each time.
+    pvalue : float
+        (1 + number of null values at least as close) / (1 + n_resamples); never 0.
+    exchange : str
+        The null hypothesis, in words.
+    """
+
+    scores: F64
+    statistic: float
+    where: tuple[int, int]
+    null_distribution: F64
+    pvalue: float
+    exchange: str
+
+    @property
+    def mean(self) -> float:
+        """Mean of the null distribution."""
+        return float(self.null_distribution.mean())
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the null distribution."""
+        return float(self.null_distribution.std(ddof=1))
+
+
+def layer_scores(measure: Any, A: Sequence[Any], B: Sequence[Any]) -> F64:
+    """Scores of all pairs of prepared layers, shape (len(A), len(B))."""
+    if hasattr(measure, "score_all"):
+        return np.asarray(measure.score_all(A, B), dtype=np.float64)
+    return np.array([[measure.score(a, b) for b in B] for a in A])
+
+
+def permutation_null(
+    measure: Any,
+    A: Sequence[Any],
+    B: Sequence[Any],
+    *,
+    exchange: Exchange,
+    n_resamples: int = 999,
+    rng: int | np.random.Generator = 0,
+    n_threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> NullResult:
+    """Test the best score over all pairs of layers against random pairings of the items.
+
+    Every permutation is applied to all layers of the second space at once, and the best pair
+    is searched again in each: the p-value accounts for the search.
+
+    Parameters
+    ----------
+    measure : Measure
+        A paired measure.
+    A, B : sequences of states
+        The prepared layers of both spaces.
+    exchange : Exchange
+        Which items may change places.
+    n_resamples : int, at least 19
+    rng : int or Generator
+    n_threads : int, optional
+        Threads for the permutations; the result does not depend on it.
+    progress : callable(done, total), optional
+
+    Returns
+    -------
+    NullResult
+    """
+    if not measure.spec.paired:
+        raise ParameterError(
+            f"{measure.spec.name} does not depend on the pairing of items, so that permuting "
+            "them is no null for it"
+        )
+    sign = 1.0 if measure.spec.direction == "similarity" else -1.0
+    scores = layer_scores(measure, A, B)
+    where = np.unravel_index(int(np.argmax(sign * scores)), scores.shape)
+    statistic = float(scores[where])
+    orders = exchange.draw(check_resamples(n_resamples), rng)
+    null = sign * _best_permuted(measure, A, B, orders, sign, n_threads, progress)
+    # Equal scores may differ in their last digits when they come from other summation orders.
+    margin = 1e-12 * max(1.0, abs(statistic))
+    at_least = int(np.count_nonzero(sign * null >= sign * statistic - margin))
+    return NullResult(
+        scores=scores,
+        statistic=statistic,
+        where=(int(where[0]), int(where[1])),
+        null_distribution=null,
+        pvalue=(1 + at_least) / (1 + n_resamples),
+        exchange=exchange.words,
+    )
+
+
+def _best_permuted(
+    measure: Any,
+    A: Sequence[Any],
+    B: Sequence[Any],
+    orders: NDArray[np.int64],
+    sign: float,
+    n_threads: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> F64:
+    """Return the best signed score over layer pairs, for every permutation."""
+    threads = n_threads or min(8, len(os.sched_getaffinity(0)))
+    # A chunk sets up its tables once, so that few large chunks are cheaper than many small ones.
+    size = min(250, -(-len(orders) // threads))
+    chunks = [orders[first : first + size] for first in range(0, len(orders), size)]
+
+    def best(chunk: NDArray[np.int64]) -> F64:
+        permuted: F64 = sign * _score_permuted(measure, A, B, chunk)
+        return permuted.reshape(len(chunk), -1).max(axis=1)
+
+    done, results = 0, []
+    with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
+        for values in pool.map(best, chunks):
+            results.append(values)
+            done += len(values)
+            if progress is not None:
+                progress(done, len(orders))
+    return np.concatenate(results)
+
+
+def _score_permuted(
+    measure: Any, A: Sequence[Any], B: Sequence[Any], orders: NDArray[np.int64]
+) -> F64:
+    if hasattr(measure, "score_permuted"):
+        return np.asarray(measure.score_permuted(A, B, orders), dtype=np.float64)
+    moved = ([measure.permuted(b, order) for b in B] for order in orders)
+    return np.stack([layer_scores(measure, A, Bs) for Bs in moved])

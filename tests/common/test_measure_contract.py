@@ -1,0 +1,307 @@
+"""Every declaration of every measure is a test; a new measure is found here by itself."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from platonica.errors import DegenerateInputError, ParameterError, ShapeError
+from platonica.measures import MEASURES, MeasureBase
+from platonica.stats import layer_scores
+
+EVERY = pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES.keys())
+N, P, Q = 60, 12, 17
+
+
+def spaces(rng, n=N, p=P, q=Q):
+    """Two generic spaces that share part of what they hold."""
+    world = rng.standard_normal((n, 5))
+    X = world @ rng.standard_normal((5, p)) + 0.5 * rng.standard_normal((n, p)) + 0.3
+    Y = world @ rng.standard_normal((5, q)) + 0.5 * rng.standard_normal((n, q)) - 0.2
+    return X, Y
+
+
+def moved(move, X, rng):
+    """X after one of the moves that measures declare themselves invariant or sensitive to."""
+    n, d = X.shape
+    rotation = np.linalg.qr(rng.standard_normal((d, d)))[0]
+    if move == "rotation":
+        return X @ rotation
+    if move == "column_permutation":
+        return X[:, rng.permutation(d)]
+    if move == "scaling":
+        return X * 37.0
+    if move == "row_scaling":
+        return X * rng.uniform(0.2, 5.0, (n, 1))
+    if move == "translation":
+        return X + 3.0 * rng.standard_normal(d)
+    if move == "invertible_map":
+        return X @ (rotation * np.geomspace(1.0, 30.0, d))
+    if move == "row_shuffle":
+        return X[rng.permutation(n)]
+    raise AssertionError(f"no such move: {move}")
+
+
+def check_unchanged(measure, move, rng):
+    X, Y = spaces(rng)
+    np.testing.assert_allclose(measure(moved(move, X, rng), Y), measure(X, Y), rtol=1e-6)
+    np.testing.assert_allclose(measure(X, moved(move, Y, rng)), measure(X, Y), rtol=1e-6)
+
+
+def check_changed(measure, move, rng):
+    X, Y = spaces(rng)
+    assert abs(measure(moved(move, X, rng), Y) - measure(X, Y)) > 1e-3
+
+
+def claims(kind):
+    return [
+        pytest.param(measure, move, id=f"{name}-{move}")
+        for name, measure in MEASURES.items()
+        for move in getattr(measure.spec, kind)
+    ]
+
+
+@pytest.mark.parametrize(("measure", "move"), claims("invariant_to"))
+def test_score_survives_the_moves_it_claims(measure, move, rng):
+    check_unchanged(measure, move, rng)
+
+
+@pytest.mark.parametrize(("measure", "move"), claims("sensitive_to"))
+def test_score_shifts_under_the_moves_it_claims(measure, move, rng):
+    check_changed(measure, move, rng)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Wrong(MeasureBase):
+    """A measure that is whatever the test needs."""
+
+    function: object = None
+
+    def __call__(self, X, Y):
+        return self.function(X, Y)
+
+
+def test_contract_rejects_false_claims(rng):
+    dot = _Wrong(lambda X, Y: float(np.abs(X.T @ Y).sum()))
+    constant = _Wrong(lambda X, Y: 1.0)
+    with pytest.raises(AssertionError):
+        check_unchanged(dot, "scaling", rng)
+    with pytest.raises(AssertionError):
+        check_changed(constant, "rotation", rng)
+
+
+@EVERY
+def test_declarations_are_complete(measure):
+    spec = measure.spec
+    assert MEASURES[spec.name] is measure
+    assert not set(spec.invariant_to) & set(spec.sensitive_to)
+    assert ("row_shuffle" in spec.sensitive_to) == spec.paired
+    assert spec.direction == ("distance" if spec.name.endswith("_distance") else "similarity")
+    assert spec.bounds[0] <= spec.self_score <= spec.bounds[1]
+    for text in (spec.summary, spec.reference, spec.cost):
+        assert text
+
+
+def as_library(X, library):
+    if library == "numpy":
+        return X
+    module = pytest.importorskip(library)
+    return module.asarray(X)
+
+
+@EVERY
+@pytest.mark.parametrize("library", ["numpy", "torch", "array_api_strict"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_library_and_dtype_gives_the_float64_score(measure, library, dtype, rng):
+    X, Y = (Z.astype(dtype) for Z in spaces(rng))
+    expected = measure(X.astype(np.float64), Y.astype(np.float64))
+    score = measure(as_library(X, library), as_library(Y, library))
+    assert isinstance(score, float)
+    np.testing.assert_allclose(score, expected, rtol=1e-12)
+
+
+@EVERY
+def test_half_precision_and_integers_are_promoted(measure, rng):
+    X, Y = spaces(rng)
+    half = X.astype(np.float16)
+    assert measure(half, Y) == measure(half.astype(np.float64), Y)
+    whole = np.rint(10 * X).astype(np.int32)
+    assert measure(whole, Y) == measure(whole.astype(np.float64), Y)
+
+
+@EVERY
+def test_bounds_symmetry_and_self_score(measure, rng):
+    X, Y = spaces(rng)
+    low, high = measure.spec.bounds
+    score = measure(X, Y)
+    assert low - 1e-12 <= score <= high + 1e-12
+    if measure.spec.symmetric:
+        np.testing.assert_allclose(measure(Y, X), score, rtol=1e-12)
+    np.testing.assert_allclose(measure(X, X), measure.spec.self_score, rtol=1e-10)
+    assert measure(X, X) == measure(X, X)
+
+
+@EVERY
+@pytest.mark.parametrize("spectrum", ["flat", "low rank", "power law", "wide", "outlier"])
+def test_self_score_on_every_spectrum(measure, spectrum, rng):
+    n, d = (40, 90) if spectrum == "wide" else (80, 20)
+    X = rng.standard_normal((n, d))
+    if spectrum == "low rank":
+        X = X[:, :3] @ rng.standard_normal((3, d))
+    elif spectrum == "power law":
+        X *= np.arange(1, d + 1) ** -1.5
+    elif spectrum == "outlier":
+        X[0] *= 100.0
+    np.testing.assert_allclose(measure(X, X), measure.spec.self_score, rtol=1e-10)
+
+
+@EVERY
+def test_reordering_the_items_of_both_changes_nothing(measure, rng):
+    X, Y = spaces(rng)
+    order = rng.permutation(N)
+    np.testing.assert_allclose(measure(X[order], Y[order]), measure(X, Y), rtol=1e-12)
+
+
+@EVERY
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3, 1e6])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_scale_leaves_score_and_self_score(measure, scale, dtype, rng):
+    X, Y = (Z.astype(dtype) for Z in spaces(rng))
+    small = (X * np.asarray(scale, dtype)).astype(dtype)
+    np.testing.assert_allclose(measure(small, small), measure.spec.self_score, rtol=1e-10)
+    tolerance = 1e-9 if dtype == "float64" else 1e-5  # float32 inputs round when scaled
+    np.testing.assert_allclose(measure(small, Y), measure(X, Y), rtol=tolerance)
+
+
+@EVERY
+def test_large_mean_and_small_spread(measure, rng):
+    X, Y = spaces(rng)
+    offset = (X + 1e4).astype(np.float32)
+    expected = measure(offset.astype(np.float64), Y)
+    np.testing.assert_allclose(measure(offset, Y), expected, rtol=1e-9)
+    if "translation" in measure.spec.invariant_to:
+        np.testing.assert_allclose(measure(X + 1e4, Y), measure(X, Y), rtol=1e-6)
+
+
+@EVERY
+def test_permuted_state_is_the_state_of_permuted_items(measure, rng):
+    X, Y = spaces(rng)
+    order = rng.permutation(N)
+    a, b = measure.prepare(X, role="x"), measure.prepare(Y, role="y")
+    moved_b = measure.permuted(b, order)
+    np.testing.assert_allclose(measure.score(a, moved_b), measure(X, Y[order]), rtol=1e-10)
+    back = measure.permuted(moved_b, np.argsort(order))
+    np.testing.assert_allclose(measure.score(a, back), measure.score(a, b), rtol=1e-12)
+
+
+@EVERY
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_subset_state_is_the_state_of_the_subset(measure, share, wide, rng):
+    X, Y = spaces(rng, p=2 * N, q=3 * N) if wide else spaces(rng)
+    rows = np.sort(rng.choice(N, int(share * N), replace=False))
+    a, b = measure.prepare(X, role="x"), measure.prepare(Y, role="y")
+    score = measure.score(measure.subset(a, rows), measure.subset(b, rows))
+    np.testing.assert_allclose(score, measure(X[rows], Y[rows]), rtol=1e-9)
+
+
+@EVERY
+@pytest.mark.parametrize("widths", [(7, 9), (7, 200), (150, 200)])
+def test_batches_equal_the_single_pair(measure, widths, rng):
+    """Narrow, mixed and wide layers take different paths to the same scores."""
+    layers_x = [spaces(rng, p=widths[0])[0] for _ in range(3)]
+    layers_y = [spaces(rng, q=widths[1])[1] for _ in range(4)]
+    A = [measure.prepare(X, role="x") for X in layers_x]
+    B = [measure.prepare(Y, role="y") for Y in layers_y]
+    expected = [[measure(X, Y) for Y in layers_y] for X in layers_x]
+    np.testing.assert_allclose(layer_scores(measure, A, B), expected, rtol=1e-10, atol=1e-14)
+    if hasattr(measure, "score_permuted"):
+        orders = np.stack([rng.permutation(N) for _ in range(5)])
+        for left, right in ((A, B), (B, A)):
+            scores = measure.score_permuted(left, right, orders)
+            for order, got in zip(orders, scores, strict=True):
+                one = [[measure.score(a, measure.permuted(b, order)) for b in right] for a in left]
+                np.testing.assert_allclose(got, one, rtol=1e-10, atol=1e-14)
+
+
+@EVERY
+def test_exact_null_mean_is_the_mean_over_permutations(measure, rng):
+    if not hasattr(measure, "null_moments"):
+        pytest.skip("no exact moments")
+    X, Y = spaces(rng)
+    a, b = measure.prepare(X, role="x"), measure.prepare(Y, role="y")
+    orders = np.stack([rng.permutation(N) for _ in range(4000)])
+    null = measure.score_permuted([a], [b], orders).ravel()
+    moments = measure.null_moments(a, b)
+    assert abs(null.mean() - moments.mean) < 4 * null.std() / np.sqrt(len(null))
+    if moments.variance is not None:
+        np.testing.assert_allclose(null.var(), moments.variance, rtol=0.15)
+
+
+@EVERY
+def test_inputs_are_left_as_they_were(measure, rng):
+    X, Y = spaces(rng)
+    before = X.copy(), Y.copy()
+    state = np.random.get_state()[1].copy()  # noqa: NPY002  the global generator is the subject
+    measure(X, Y)
+    np.testing.assert_array_equal(X, before[0])
+    np.testing.assert_array_equal(Y, before[1])
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+def bad_inputs():
+    nan, inf = np.ones((30, 4)), np.random.default_rng(0).standard_normal((30, 4))
+    nan[3, 2], inf[5, 1] = np.nan, np.inf
+    good = np.random.default_rng(1).standard_normal((30, 4))
+    return [
+        pytest.param(nan, DegenerateInputError, "X has NaN or infinite values .* row 3", id="nan"),
+        pytest.param(inf, DegenerateInputError, "row 5", id="inf"),
+        pytest.param(np.full((30, 4), 0.1), DegenerateInputError, "constant", id="constant"),
+        pytest.param(good[:, 0], ShapeError, r"\(n_items, n_features\)", id="one axis"),
+        pytest.param(good[None], ShapeError, r"\(n_items, n_features\)", id="three axes"),
+        pytest.param(good[:, :0], ShapeError, r"\(n_items, n_features\)", id="no columns"),
+        pytest.param(good[:29], ShapeError, "29 and 30 rows", id="lengths"),
+        pytest.param(good[:3], ShapeError, "needs at least", id="three items"),
+        pytest.param(good + 1j, ShapeError, "real numbers", id="complex"),
+        pytest.param([["a", "b"]] * 30, ShapeError, "real numbers", id="text"),
+    ]
+
+
+@EVERY
+@pytest.mark.parametrize(("bad", "error", "message"), bad_inputs())
+def test_degenerate_input_is_a_named_error(measure, bad, error, message):
+    good = np.random.default_rng(2).standard_normal((30, 5))
+    with pytest.raises(error, match=message):
+        measure(bad, good)
+    with pytest.raises(error, match=message.replace("X", "Y").replace("29 and 30", "30 and 29")):
+        measure(good, bad)
+
+
+@EVERY
+def test_unknown_parameters_and_kinds_are_refused(measure, rng):
+    with pytest.raises(ParameterError, match="has no parameter 'bogus'"):
+        measure.bound(bogus=1)
+    X, _ = spaces(rng)
+    with pytest.raises(ParameterError, match="kind='rdm'"):
+        measure.prepare(X, role="x", kind="rdm")
+
+
+@EVERY
+@given(n=st.integers(6, 40), p=st.integers(1, 30), q=st.integers(1, 30), seed=st.integers(0, 99))
+def test_any_shape_gives_a_score_within_bounds_or_a_named_error(measure, n, p, q, seed):
+    r = np.random.default_rng(seed)
+    X, Y = r.standard_normal((n, p)), r.standard_normal((n, q))
+    bound = measure.bound(k=3) if "k" in measure.params else measure
+    try:
+        score = bound(X, Y)
+    except DegenerateInputError:
+        return  # one column has only two directions, and tiny samples no positive self term
+    low, high = measure.spec.bounds
+    unclamped = 10.0 if measure.spec.name.startswith("debiased") else 1e-12  # an estimate may stray
+    assert low - unclamped <= score <= high + unclamped
+    if measure.spec.symmetric:
+        np.testing.assert_allclose(bound(Y, X), score, rtol=1e-9, atol=1e-12)
