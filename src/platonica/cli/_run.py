@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import platform
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -167,7 +166,7 @@ def _records(
     known = {pair: cache.get(key) for pair, key in keys.items()}
     missing = [pair for pair, record in known.items() if record is None]
     with progress_bar(f"{measure.spec.name}, {settings.n_resamples} permutations") as progress:
-        _advance(progress, len(keys) - len(missing), len(keys))
+        progress(len(keys) - len(missing), len(keys))
         comparisons = compare_many(
             features,
             missing,
@@ -180,17 +179,13 @@ def _records(
         for done, (pair, comparison) in enumerate(zip(missing, comparisons, strict=True), 1):
             known[pair] = comparison.to_dict()
             cache.put(keys[pair], known[pair])
-            _advance(progress, len(keys) - len(missing) + done, len(keys))
+            progress(len(keys) - len(missing) + done, len(keys))
     # Names belong to this run: the same features may have been reached by another name before.
     return [
         {**record, "x": {**record["x"], "name": pair[0]}, "y": {**record["y"], "name": pair[1]}}
         for pair, record in known.items()
         if record is not None
     ]
-
-
-def _advance(progress: Callable[[int, int], None], done: int, total: int) -> None:
-    progress(done, total)
 
 
 def _key(

@@ -21,6 +21,10 @@ GRAM_BUDGET = 2 << 30
 """Bytes of Gram matrices that a batch of permutations may hold; past it features are used."""
 
 
+CANCELLATION = 1e-12
+"""Share of its terms below which a debiased self term is rounding error and not a value."""
+
+
 @dataclass(frozen=True)
 class KernelState:
     """One centred space, scaled so that the mean squared norm of its items is about 1.
@@ -78,7 +82,6 @@ class _KernelAlignment(MeasureBase):
 
     def _state(self, centred: F64) -> KernelState:
         power = np.einsum("ij,ij->i", centred, centred)
-        # The mean of n float64 values is exact to n rounding errors: less spread is no spread.
         if power.sum() == 0.0:
             raise DegenerateInputError("the features are constant: all items are equal")
         unit = 1.0 / np.sqrt(power.mean())
@@ -89,11 +92,12 @@ class _KernelAlignment(MeasureBase):
 
     def _complete(self, features: F64 | None, gram: F64 | None, power: F64) -> KernelState:
         state = KernelState(features, gram, power, np.nan)
-        own = self._numerator(_squared_cross(state, state), power, power)
-        if own <= 0.0:
+        squared = _squared_cross(state, state)
+        own = self._numerator(squared, power, power)
+        if own <= CANCELLATION * squared:
             raise DegenerateInputError(
-                f"{self.spec.name}: the estimate of the space with itself is {own:.3g}, not "
-                "positive; there are too few items for its spread"
+                f"{self.spec.name} is undefined: the estimate of the space with itself is 0 up "
+                "to rounding, as where all items are equally far from one another"
             )
         return KernelState(features, gram, power, float(own))
 

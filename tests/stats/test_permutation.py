@@ -1,0 +1,185 @@
+"""The permutation null: exact, honest about the search, the same for every number of threads."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from platonica.errors import ParameterError
+from platonica.measures import MEASURES, MeasureBase
+from platonica.stats import permutation_null
+from platonica.stats.exchange import Exchange
+
+KNN = MEASURES["mutual_knn"].bound(k=3)
+
+
+def states(measure, rng, n, widths):
+    return [measure.prepare(rng.standard_normal((n, d))) for d in widths]
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_null_equals_recomputing_the_measure_on_permuted_items(name, rng):
+    measure = MEASURES[name]
+    X, Y = rng.standard_normal((2, 40, 6))
+    exchange = Exchange.of(40)
+    result = permutation_null(
+        measure, [measure.prepare(X)], [measure.prepare(Y)], exchange=exchange, n_resamples=25
+    )
+    again = [measure(X, Y[order]) for order in exchange.draw(25, 0)]
+    np.testing.assert_allclose(result.null_distribution, again, rtol=1e-10, atol=1e-13)
+    assert result.statistic == pytest.approx(measure(X, Y), abs=1e-13)
+
+
+def test_pvalue_counts_the_observed_pairing(rng):
+    A, B = states(KNN, rng, 30, [4]), states(KNN, rng, 30, [4])
+    result = permutation_null(KNN, A, B, exchange=Exchange.of(30), n_resamples=199)
+    at_least = np.count_nonzero(result.null_distribution >= result.statistic - 1e-12)
+    assert result.pvalue == (1 + at_least) / 200
+    self_test = permutation_null(KNN, A, A, exchange=Exchange.of(30), n_resamples=199)
+    assert self_test.pvalue == 1 / 200
+
+
+def test_agrees_with_full_enumeration():
+    r = np.random.default_rng(5)
+    measure = MEASURES["debiased_cka"]
+    X, Y = r.standard_normal((2, 6, 3))
+    a, b = measure.prepare(X), measure.prepare(Y)
+    every = np.array(list(itertools.permutations(range(6))))
+    exact = measure.score_permuted([a], [b], every).ravel()
+    result = permutation_null(measure, [a], [b], exchange=Exchange.of(6), n_resamples=4999)
+    share = np.mean(exact >= result.statistic - 1e-12)
+    assert abs(result.pvalue - share) < 4 * np.sqrt(share * (1 - share) / 4999) + 1 / 5000
+    assert exact.mean() == pytest.approx(0.0, abs=1e-12)
+    assert exact.var() == pytest.approx(2 / (6 * 3), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_threads_and_repeats_give_the_same_bits(name, rng):
+    measure = MEASURES[name]
+    A, B = states(measure, rng, 50, [5, 9]), states(measure, rng, 50, [4, 70, 8])
+    runs = [
+        permutation_null(measure, A, B, exchange=Exchange.of(50), n_resamples=60, n_threads=t)
+        for t in (1, 2, 3, 2)
+    ]
+    for run in runs[1:]:
+        np.testing.assert_allclose(
+            run.null_distribution, runs[0].null_distribution, rtol=0, atol=1e-12
+        )
+        assert run.pvalue == runs[0].pvalue
+
+
+def test_fewer_resamples_are_the_first_of_more():
+    exchange = Exchange.of(20)
+    np.testing.assert_array_equal(exchange.draw(50, 3)[:20], exchange.draw(20, 3))
+
+
+def test_the_best_layers_are_searched_inside_every_permutation(rng):
+    A, B = states(KNN, rng, 40, [4, 5, 6]), states(KNN, rng, 40, [4, 7])
+    result = permutation_null(KNN, A, B, exchange=Exchange.of(40), n_resamples=99)
+    orders = Exchange.of(40).draw(99, 0)
+    grid = KNN.score_permuted(A, B, orders)
+    np.testing.assert_array_equal(result.null_distribution, grid.max(axis=(1, 2)))
+    assert result.statistic == result.scores.max() == result.scores[result.where]
+
+
+class _AsDistance(MeasureBase):
+    """The mutual k-NN as a distance, without any of the optional verbs."""
+
+    def __init__(self, inner):
+        import dataclasses
+
+        object.__setattr__(self, "inner", inner)
+        spec = dataclasses.replace(inner.spec, direction="distance", name="one_minus")
+        object.__setattr__(self, "spec", spec)
+
+    def score(self, a, b):
+        return 1.0 - self.inner.score(a, b)
+
+    def permuted(self, state, order):
+        return self.inner.permuted(state, order)
+
+
+def test_a_distance_is_minimised_and_needs_only_the_four_verbs(rng):
+    A, B = states(KNN, rng, 30, [4, 5]), states(KNN, rng, 30, [4, 7])
+    near = permutation_null(KNN, A, B, exchange=Exchange.of(30), n_resamples=59)
+    far = permutation_null(_AsDistance(KNN), A, B, exchange=Exchange.of(30), n_resamples=59)
+    assert far.pvalue == near.pvalue
+    assert far.statistic == pytest.approx(1 - near.statistic)
+    np.testing.assert_allclose(far.null_distribution, 1 - near.null_distribution)
+
+
+def rejections(search_in_null, runs, seed):
+    """Share of p <= 0.05 among independent spaces of 4 x 4 layers."""
+    r = np.random.default_rng(seed)
+    rejected = 0
+    for run in range(runs):
+        A, B = states(KNN, r, 40, [6] * 4), states(KNN, r, 40, [6] * 4)
+        result = permutation_null(KNN, A, B, exchange=Exchange.of(40), n_resamples=99, rng=run)
+        p = result.pvalue
+        if not search_in_null:  # the common mistake: the null of the one pair that was chosen
+            i, j = result.where
+            one = permutation_null(
+                KNN, [A[i]], [B[j]], exchange=Exchange.of(40), n_resamples=99, rng=run
+            )
+            p = one.pvalue
+        rejected += p <= 0.05
+    return rejected / runs
+
+
+def test_type_one_error_with_the_layer_search():
+    """Independent spaces: rejections within the binomial limit of 200 runs at 0.1 %."""
+    assert rejections(True, 200, seed=1) <= 0.05 + 3.3 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_a_null_without_the_search_is_caught_by_the_same_test():
+    assert rejections(False, 200, seed=1) > 0.05 + 3.3 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_power_grows_with_the_number_of_items():
+    def found(n):
+        r = np.random.default_rng(n)
+        hits = 0
+        for run in range(20):
+            world = r.standard_normal((n, 3))
+            X = world @ r.standard_normal((3, 8)) + 1.5 * r.standard_normal((n, 8))
+            Y = world @ r.standard_normal((3, 8)) + 1.5 * r.standard_normal((n, 8))
+            a, b = KNN.prepare(X), KNN.prepare(Y)
+            p = permutation_null(KNN, [a], [b], exchange=Exchange.of(n), n_resamples=99, rng=run)
+            hits += p.pvalue <= 0.05
+        return hits
+
+    assert found(20) < found(60) <= found(200) == 20
+
+
+def test_groups_move_together():
+    exchange = Exchange.of(12, ["a", "b", "c", "d", "e", "f"] * 2)
+    for order in exchange.draw(50, 0):
+        assert sorted(order) == list(range(12))
+        np.testing.assert_array_equal(order[:6] + 6, order[6:])
+    assert "groups of 2 items" in exchange.words
+
+
+@pytest.mark.parametrize("groups", [["a", "a", None, None, None, None], ["a"] * 3 + ["b"] * 3])
+def test_groups_that_cannot_change_places_are_refused(groups):
+    with pytest.raises(ParameterError, match="groups of equal size"):
+        Exchange.of(6, groups)
+
+
+@pytest.mark.parametrize("n_resamples", [0, 18, 99.5, True])
+def test_too_few_resamples_are_refused(n_resamples, rng):
+    A = states(KNN, rng, 20, [4])
+    with pytest.raises(ParameterError, match="at least 19"):
+        permutation_null(KNN, A, A, exchange=Exchange.of(20), n_resamples=n_resamples)
+
+
+def test_progress_counts_up_to_the_end(rng):
+    A, seen = states(KNN, rng, 20, [4]), []
+    permutation_null(
+        KNN, A, A, exchange=Exchange.of(20), n_resamples=600,
+        progress=lambda done, total: seen.append((done, total)),
+    )  # fmt: skip
+    assert seen[-1] == (600, 600)
+    assert len(seen) > 1
+    assert seen == sorted(seen)
