@@ -68,10 +68,12 @@ def as_space(X: Any, name: str, reduce: Literal["first", "mean"] = "first") -> S
     else:
         layers = {"features": X}
     sizes = {key: _length(value, f"{name}, layer {key}") for key, value in layers.items()}
+    if not sizes:
+        raise ShapeError(f"{name} has no layers")
     if len(set(sizes.values())) != 1:
         raise ShapeError(
             f"all layers of {name} must have the same items, but have "
-            f"{', '.join(f'{key}: {size}' for key, size in sizes.items()) or 'no layers'}"
+            f"{', '.join(f'{key}: {size}' for key, size in sizes.items())}"
         )
     n_items = next(iter(sizes.values()))
     return Space(name, tuple(layers), layers.__getitem__, n_items)

@@ -1,0 +1,138 @@
+"""All pairs of layers with their null, against a plain computation of one pair of layers.
+
+Prints, in one run: the time of 33 x 24 layer pairs with 999 permutations and the search over
+layers inside each; the time of one layer pair by full sorting (both graphs, no null); and how
+many times faster the first is than 792 of the second. Writes benchmarks/results/layer_grid.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from platonica.measures import get_measure
+from platonica.stats import permutation_null
+from platonica.stats.exchange import Exchange
+
+
+def plain_mutual_knn(X, Y, k):
+    """What one writes first: two similarity matrices, sorted in full."""
+    nearest = []
+    for Z in (X, Y):
+        Z = Z / np.linalg.norm(Z, axis=1, keepdims=True)
+        similarity = Z @ Z.T
+        np.fill_diagonal(similarity, -np.inf)
+        nearest.append(np.argsort(-similarity, axis=1)[:, :k])
+    both = zip(*nearest, strict=True)
+    return sum(len(np.intersect1d(a, b)) for a, b in both) / (len(X) * k)
+
+
+def layers(r, n, d, count, correlated):
+    """Layers of a network that shares a world: independent, or each close to the one before."""
+    world = r.standard_normal((n, 16)).astype(np.float32)
+    stream = np.zeros((n, d), dtype=np.float32)
+    for _ in range(count):
+        step = r.standard_normal((n, d), dtype=np.float32)
+        signal = world @ r.standard_normal((16, d)).astype(np.float32)
+        stream = 0.95 * stream + step + 0.2 * signal if correlated else step + 0.2 * signal
+        yield stream.copy()
+
+
+def peak_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure_grid(name, X, Y, n_resamples, threads):
+    measure = get_measure(name)
+    before, start = peak_mb(), time.perf_counter()
+    A, B = [measure.prepare(x) for x in X], [measure.prepare(y) for y in Y]
+    prepared = time.perf_counter()
+    result = permutation_null(
+        measure, A, B, exchange=Exchange.of(len(X[0])), n_resamples=n_resamples, n_threads=threads
+    )
+    end = time.perf_counter()
+    return {
+        "seconds": end - start,
+        "seconds_prepare": prepared - start,
+        "seconds_null": end - prepared,
+        "peak_memory_mb": peak_mb(),
+        "peak_memory_increase_mb": peak_mb() - before,
+        "score": result.statistic,
+        "layers": result.where,
+        "pvalue": result.pvalue,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--n", type=int, default=1024)
+    parser.add_argument("--d", type=int, default=768)
+    parser.add_argument("--null", type=int, default=999)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--measure", default="mutual_knn")
+    parser.add_argument("--repeats", type=int, default=5, help="of the plain computation")
+    parser.add_argument("--fast", action="store_true", help="99 permutations, fewer layers")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parent / "results" / "layer_grid.json"
+    )
+    options = parser.parse_args()
+    n_x, n_y, n_resamples = (6, 5, 99) if options.fast else (33, 24, options.null)
+    rows = []
+    with threadpool_limits(options.threads):
+        for correlated in (False, True):
+            r = np.random.default_rng(0)
+            X = list(layers(r, options.n, options.d, n_x, correlated))
+            Y = list(layers(r, options.n, options.d, n_y, correlated))
+            grid = measure_grid(options.measure, X, Y, n_resamples, options.threads)
+            times = []
+            for _ in range(options.repeats):
+                start = time.perf_counter()
+                score = plain_mutual_knn(X[0], Y[0], 10)
+                times.append(time.perf_counter() - start)
+            one = float(np.median(times))
+            pairs = n_x * n_y
+            rows.append(
+                {
+                    "layers": "correlated" if correlated else "independent",
+                    "pairs": pairs,
+                    "permutations": n_resamples,
+                    **grid,
+                    "seconds_plain_one_pair": one,
+                    "plain_score_first_pair": score,
+                    "times_faster_including_null": one * pairs / grid["seconds"],
+                }
+            )
+            print(
+                f"{rows[-1]['layers']:>11} layers: {pairs} pairs, {n_resamples} permutations in "
+                f"{grid['seconds']:.2f} s (prepare {grid['seconds_prepare']:.2f}, null "
+                f"{grid['seconds_null']:.2f}); one plain pair {one:.4f} s, times {pairs} = "
+                f"{one * pairs:.1f} s: {rows[-1]['times_faster_including_null']:.1f} times faster;"
+                f" peak memory {grid['peak_memory_mb']:.0f} MB"
+            )
+    document = {
+        "command": "python benchmarks/layer_grid.py",
+        "n": options.n,
+        "d": options.d,
+        "k": 10,
+        "measure": options.measure,
+        "threads": options.threads,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "cores": len(os.sched_getaffinity(0)),
+        "blas": sorted({f"{i['internal_api']} {i['version']}" for i in threadpool_info()}),
+        "rows": rows,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
