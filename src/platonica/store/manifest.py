@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-__all__ = ["Layer", "Manifest", "Plan", "Shard"]
+from platonica.errors import ParameterError
+
+__all__ = ["Layer", "Manifest", "Plan", "Shard", "digest", "first_problem", "make_plan"]
 
 
 class _Frozen(BaseModel):
@@ -50,6 +53,12 @@ class Plan(_Frozen):
     pooling, preprocessing, dtype : str
     shard_rows : int
         Rows of one shard; batches never cross shards, so they belong to the identity.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A field of another type, ids that repeat, groups or rows that do not fit the items;
+        `make_plan` says it in one line.
     """
 
     schema_version: Literal[1] = 1
@@ -67,10 +76,31 @@ class Plan(_Frozen):
     dtype: str = "float32"
     shard_rows: int = 64
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(set(self.item_ids)) != len(self.item_ids):
+            raise ValueError("item_ids must not repeat")
+        if self.groups is not None and len(self.groups) != len(self.item_ids):
+            raise ValueError("groups must have one entry an item")
+        # Every item in order, each with one row or more.
+        if list(dict.fromkeys(self.item_index)) != list(range(len(self.item_ids))) or any(
+            before > after for before, after in pairwise(self.item_index)
+        ):
+            raise ValueError("item_index must name every item, in order, once or more")
+        if self.shard_rows < 1:
+            raise ValueError("shard_rows must be at least 1")
+        return self
+
     @property
     def fingerprint(self) -> str:
         """Digest of every field, as 32 hexadecimal digits."""
         return digest(self.model_dump(mode="json"))
+
+    @property
+    def shards(self) -> tuple[range, ...]:
+        """The rows of each shard, in order."""
+        rows = range(len(self.item_index))
+        return tuple(rows[first : first + self.shard_rows] for first in rows[:: self.shard_rows])
 
 
 class Shard(_Frozen):
@@ -92,6 +122,28 @@ class Manifest(_Frozen):
     n_parameters: int | None = None
     shards: tuple[Shard, ...]
     versions: dict[str, str]
+
+
+def make_plan(**fields: Any) -> Plan:
+    """Return a plan from its fields.
+
+    Raises
+    ------
+    ParameterError
+        A field is missing, unknown, of another type, or does not fit the others.
+    """
+    try:
+        return Plan(**fields)
+    except ValidationError as error:
+        raise ParameterError(f"features cannot be described: {first_problem(error)}") from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """Say the first of the problems that a model has with its fields, in one line."""
+    problem = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
 
 
 def digest(value: Any) -> str:
