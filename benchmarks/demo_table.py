@@ -50,9 +50,7 @@ def main():
         "--out", type=Path, default=Path(__file__).parent / "results" / "demo_table.json"
     )
     options = parser.parse_args()
-    features = {
-        name: platonica.extract(name, "stamps") for pair in ELSEWHERE for name in pair
-    }
+    features = {name: platonica.extract(name, "stamps") for pair in ELSEWHERE for name in pair}
     rows, worst = [], 0.0
     for (vision, text), elsewhere in ELSEWHERE.items():
         last = platonica.compare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
@@ -157,7 +158,7 @@ def test_rich_table_shows_every_field(pair):
     from rich.console import Console
 
     result = compare(*pair, **QUICK)
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console = Console(width=120, record=True, file=io.StringIO())
     console.print(result)
     text = console.export_text()
     for name in ("pvalue", "null_mean", "pair_null_mean", "chance_normalized", "selection"):
@@ -189,7 +190,9 @@ def test_compare_many_prepares_each_space_once(pair, rng, monkeypatch):
     prepared = []
     original = type(measure).prepare
     monkeypatch.setattr(
-        type(measure), "prepare", lambda self, X, **kw: prepared.append(1) or original(self, X, **kw)
+        type(measure),
+        "prepare",
+        lambda self, X, **kw: prepared.append(1) or original(self, X, **kw),
     )
     pairs = [("X", "Y"), ("X", "Z"), ("Y", "Z")]
     spaces = {"X": {"a": X, "b": X + 1}, "Y": Y, "Z": Z}

@@ -60,7 +60,9 @@ def test_compare_two_files(tmp_path, store):
     assert record["pair_null_mean"] == 10 / 49
     table = platonica("compare", "file:a.npy", "file:b.npy", "--out", "run", cwd=tmp_path)
     assert table.returncode == 0, table.stderr
-    assert table.stdout.strip().splitlines()[-1] == str((tmp_path / "run" / "report.html").resolve())
+    assert table.stdout.strip().splitlines()[-1] == str(
+        (tmp_path / "run" / "report.html").resolve()
+    )
     assert "file:a.npy" in table.stdout
 
 

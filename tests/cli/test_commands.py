@@ -70,7 +70,9 @@ def test_table_json_and_api_agree(files):
 def test_all_pairs_against_and_measures(files):
     names = [f"file:{name}.npy" for name in "abc"]
     options = ("--null", 99, "--json")
-    run = platonica("compare", *names, *options, "-m", "cka", "-m", "mutual_knn", "-k", 4, cwd=files)
+    run = platonica(
+        "compare", *names, *options, "-m", "cka", "-m", "mutual_knn", "-k", 4, cwd=files
+    )
     records = json.loads(run.stdout)
     assert [(r["measure"], r["x"]["name"], r["y"]["name"]) for r in records] == [
         (measure, f"file:{x}.npy", f"file:{y}.npy")
@@ -117,7 +119,10 @@ def test_the_reported_command_gives_the_same_records(files):
         (["compare", "file:a.npy"], ["at least two models"]),
         (["compare", "file:a.npy", "file:a.npy"], ["named twice"]),
         (["compare", "file:a.npy", "file:none.npy"], ["none.npy"]),
-        (["compare", "file:a.npy", "pip:efficientnet-lite"], ["did you mean", "efficientnet-lite0"]),
+        (
+            ["compare", "file:a.npy", "pip:efficientnet-lite"],
+            ["did you mean", "efficientnet-lite0"],
+        ),
         (["compare", "file:a.npy", "pip:efficientnet-lite0"], ["needs --data"]),
         (["compare", "file:a.npy", "nonsense"], ["nonsense"]),
         (["compare", "file:a.npy", "file:b.npy", "-m", "mutual_nn"], ["did you mean mutual_knn"]),
@@ -157,7 +162,9 @@ def test_an_output_folder_that_cannot_be_written(files):
     folder.mkdir(mode=0o555)
     if __import__("os").geteuid() == 0:
         folder = "/proc/platonica"  # root may write anywhere else
-    refused(platonica("compare", "file:a.npy", "file:b.npy", "--out", folder, cwd=files), str(folder))
+    refused(
+        platonica("compare", "file:a.npy", "file:b.npy", "--out", folder, cwd=files), str(folder)
+    )
 
 
 def test_progress_never_touches_standard_output(files):

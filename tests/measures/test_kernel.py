@@ -34,7 +34,7 @@ def kornblith_cka(X, Y):
 
 def golden_pair():
     """The reproducible pair of the reference; NumPy's legacy generator is frozen."""
-    r = np.random.RandomState(20240513)  # noqa: NPY002
+    r = np.random.RandomState(20240513)
     Z = r.standard_normal((200, 8))
     A, B = r.standard_normal((8, 16)), r.standard_normal((8, 24))
     X = Z @ A + 0.5 * r.standard_normal((200, 16))

@@ -19,13 +19,14 @@ from platonica.measures import MEASURES, get_measure
 from platonica.sources.data import load_data
 from platonica.sources.extraction import extract
 from platonica.sources.models import is_file_name, open_file, resolve_model
-from platonica.store import Features, RecordCache, digest, store_root
+from platonica.store import Features, RecordCache, default_root, digest
 from platonica.store.atomic import check_writable
 
 __all__ = ["Settings", "run_comparisons"]
 
 REPORTED = (
-    "numpy", "scipy", "scikit-learn", "torch", "transformers", "onnxruntime", "tokenizers", "pillow",
+    "numpy", "scipy", "scikit-learn", "torch", "transformers", "onnxruntime", "tokenizers",
+    "pillow",
 )  # fmt: skip
 
 
@@ -99,7 +100,7 @@ def run_comparisons(settings: Settings) -> dict[str, Any]:
         name: source if isinstance(source, Features) else _extract(name, source, data, settings)
         for name, source in sources.items()
     }
-    cache = RecordCache(store_root(settings.store) / "comparisons")
+    cache = RecordCache((settings.store or default_root()) / "comparisons")
     records: list[dict[str, Any]] = []
     for measure in bound.values():
         records += _records(measure, features, settings, cache)
@@ -177,8 +178,8 @@ def _records(
             rng=settings.seed,
         )
         for done, (pair, comparison) in enumerate(zip(missing, comparisons, strict=True), 1):
-            known[pair] = comparison.to_dict()
-            cache.put(keys[pair], known[pair])
+            record = known[pair] = comparison.to_dict()
+            cache.put(keys[pair], record)
             progress(len(keys) - len(missing) + done, len(keys))
     # Names belong to this run: the same features may have been reached by another name before.
     return [

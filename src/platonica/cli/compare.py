@@ -25,7 +25,9 @@ def compare(
     ] = None,
     k: Annotated[int | None, typer.Option("-k", help="Neighbours an item (default 10).")] = None,
     null: Annotated[int, typer.Option(help="Permutations under the null.")] = 999,
-    layers: Annotated[str, typer.Option(help="best (searched, also in the null) or last.")] = "best",
+    layers: Annotated[
+        str, typer.Option(help="best (searched, also in the null) or last.")
+    ] = "best",
     reduce: Annotated[
         str, typer.Option(help="An item's several captions: first, or mean of features.")
     ] = "first",

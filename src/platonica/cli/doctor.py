@@ -29,8 +29,8 @@ def doctor(
     if folder is not None:
         from platonica.store import verify
 
-        features = verify(folder)
-        typer.echo(f"{folder}: {len(features.manifest.shards)} shards, all as written")
+        verify(folder)
+        typer.echo(f"{folder}: every shard is as it was written")
         return
     rows = [*_machine(), *_libraries(), *_weights(), *_data()]
     if as_json:
@@ -41,10 +41,10 @@ def doctor(
 
 def _machine() -> list[dict[str, Any]]:
     from platonica.errors import StoreError
-    from platonica.store import store_root
+    from platonica.store import default_root
     from platonica.store.atomic import check_writable
 
-    root = store_root()
+    root = default_root()
     try:
         check_writable(root)
         state, remedy = f"{root}, writable", None

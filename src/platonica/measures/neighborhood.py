@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from platonica.checks import check_features, check_k
 from platonica.errors import ParameterError
 from platonica.measures._base import MeasureBase, MeasureSpec, Moments
 from platonica.measures._overlap import shared_edges, shared_edges_permuted
-from platonica.neighbors import KnnGraph, knn_graph, restrict
+from platonica.neighbors import KnnGraph, knn_graph, relabel, restrict
 
 __all__ = ["KnnState", "MutualKnn", "mutual_knn"]
 
@@ -84,13 +84,18 @@ class MutualKnn(MeasureBase):
     def permuted(self, state: KnnState, order: NDArray[np.int64]) -> KnnState:
         """Relabel the graph in O(n k)."""
         groups = None if state.groups is None else tuple(state.groups[i] for i in order)
-        return KnnState(state.graph.permuted(order), state.features[order], groups)
+        graph = replace(
+            state.graph,
+            indices=relabel(state.graph.indices, order),
+            distances=state.graph.distances[order],
+        )
+        return KnnState(graph, state.features[order], groups)
 
     def subset(self, state: KnnState, rows: NDArray[np.int64]) -> KnnState:
         """Neighbours among the chosen rows only."""
         groups = None if state.groups is None else tuple(state.groups[i] for i in rows)
         check_k(self.k, len(rows))
-        graph = restrict(state.graph, state.features, rows, self.k, groups=groups)
+        graph = restrict(state.graph, state.features, rows, self.k, groups=state.groups)
         return KnnState(graph, state.features[rows], groups)
 
     def score_all(self, A: Sequence[KnnState], B: Sequence[KnnState]) -> NDArray[np.float64]:
@@ -109,7 +114,7 @@ class MutualKnn(MeasureBase):
         counts = shared_edges_permuted(
             [a.graph.indices for a in A], [b.graph.indices for b in B], orders
         )
-        return counts / (A[0].n_items * self.k)
+        return np.asarray(counts / (A[0].n_items * self.k))
 
     def null_moments(self, a: KnnState, b: KnnState) -> Moments:
         """Exact mean under free exchange: k / (n - 1), whatever the spaces."""

@@ -58,9 +58,7 @@ class Exchange:
             )
         return cls(n_items, np.array(list(members.values())))
 
-    def draw(
-        self, n_resamples: int, rng: int | np.random.Generator
-    ) -> NDArray[np.int64]:
+    def draw(self, n_resamples: int, rng: int | np.random.Generator) -> NDArray[np.int64]:
         """Random orders of the items, shape (n_resamples, n_items)."""
         orders = np.empty((n_resamples, self.n_items), dtype=np.int64)
         moved = permutations(len(self.blocks), n_resamples, rng)

@@ -140,8 +140,8 @@ def _best_permuted(
     chunks = [orders[first : first + size] for first in range(0, len(orders), size)]
 
     def best(chunk: NDArray[np.int64]) -> F64:
-        permuted: F64 = sign * _score_permuted(measure, A, B, chunk)
-        return permuted.reshape(len(chunk), -1).max(axis=1)
+        permuted = sign * _score_permuted(measure, A, B, chunk)
+        return np.max(permuted.reshape(len(chunk), -1), axis=1, keepdims=False)
 
     done, results = 0, []
     with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:

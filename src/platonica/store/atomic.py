@@ -12,7 +12,14 @@ from typing import Any
 
 from platonica.errors import StoreError
 
-__all__ = ["json_bytes", "make_folder", "remove_temporaries", "write_bytes", "write_json"]
+__all__ = [
+    "check_writable",
+    "json_bytes",
+    "make_folder",
+    "remove_temporaries",
+    "write_bytes",
+    "write_json",
+]
 
 _PREFIX = ".partial-"
 
@@ -93,6 +100,20 @@ def make_folder(path: Path) -> Path:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _store_error(path, error) from error
+    return path
+
+
+def check_writable(path: Path) -> Path:
+    """Create a folder if it is not there, prove that a file can be written, and return it.
+
+    Raises
+    ------
+    StoreError
+        It cannot be created or written.
+    """
+    probe = make_folder(path) / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
+    write_bytes(probe, b"")
+    probe.unlink(missing_ok=True)
     return path
 
 
