@@ -66,7 +66,7 @@ def measure_grid(name, X, Y, n_resamples, threads):
         "peak_memory_mb": peak_mb(),
         "peak_memory_increase_mb": peak_mb() - before,
         "score": result.statistic,
-        "layers": result.where,
+        "best_layers": result.where,
         "pvalue": result.pvalue,
     }
 
