@@ -109,13 +109,12 @@ class FeatureWriter:
             A shard, or the folder, belongs to another plan.
         """
         contents = self._check_shards({layer.name for layer in layers})
+        shapes = contents.shapes
         manifest = Manifest(
             plan=self.plan,
             fingerprint=self._fingerprint,
             layers=tuple(
-                layer.model_copy(
-                    update={"n_features": contents.shapes[shards.LAYER + layer.name][1]}
-                )
+                layer.model_copy(update={"n_features": shapes[shards.LAYER + layer.name][1]})
                 for layer in layers
             ),
             side=contents.names(shards.SIDE),
