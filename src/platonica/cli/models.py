@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated
 
 import typer
@@ -30,12 +31,16 @@ def models(
     from platonica.cli._output import print_json, print_table
     from platonica.sources.models import list_models
 
-    rows = list(list_models())
+    rows = [dataclasses.asdict(row) for row in list_models()]
     if as_json:
         print_json(rows)
-    else:
-        columns = ["name", "modality", "parameters", "package", "installed", "licence"]
-        print_table("Models", rows, [c for c in columns if c in rows[0]])
+        return
+    columns = ["name", "modality", "n_parameters", "size_mb", "installed", "licence"]
+    print_table("Models", rows, columns)
+    typer.echo(
+        "\nAlso: pip:NAME?init=random&seed=0 (the untrained twin of a torch model), "
+        "file:emb.npy?ids=ids.txt (features computed elsewhere)"
+    )
 
 
 @models_app.command()
@@ -50,5 +55,6 @@ def install(
     """
     from platonica.sources.models import install_models
 
-    for line in install_models(names):
-        typer.echo(line)
+    for done in install_models(names):
+        state = "installed" if done.new else "was there already"
+        typer.echo(f"{done.package} {done.version} {state}")
