@@ -33,6 +33,7 @@ from platonica.store import (
     make_plan,
     open_features,
 )
+from platonica.store.atomic import remove_temporaries
 from platonica.store.opening import MANIFEST
 
 __all__ = ["Progress", "extract"]
@@ -108,7 +109,7 @@ def extract(
     card, data = _resolve(model, data)
     choice = _Choice(card, data, _check_layers(layers), _check_pooling(card, pooling), shard_rows)
     root = default_root() if store is None else Path(store).expanduser()
-    items = list(data.items)
+    items = _check_items(card, data)
     if on_bad_item == "skip":
         items = _good_items(choice, items, root)
     rows = _rows(card, data, items)
@@ -148,7 +149,7 @@ class _Choice:
             modality=self.card.modality,
             data=self.data.name,
             data_revision=self.data.revision,
-            item_ids=check_ids([item.id for item in rows.items]),
+            item_ids=tuple(item.id for item in rows.items),
             groups=groups if any(group is not None for group in groups) else None,
             item_index=tuple(rows.item_index),
             layers=self.layers,
@@ -245,6 +246,7 @@ def _stored(folder: Path, plan: Plan) -> Features | None:
         raise StaleFeaturesError(
             f"{folder} holds features of a different fingerprint than those asked for; remove it"
         )
+    remove_temporaries(folder)  # of a run that was killed between its last file and its end
     return features
 
 
@@ -257,18 +259,25 @@ def _resolve(model: str | ModelCard, data: str | Data) -> tuple[ModelCard, Data]
         from platonica.sources.data import load_data
 
         data = load_data(data)
-    if not data.items:
-        raise ParameterError(f"data set {data.name} has no items")
     return model, data
 
 
-def _rows(card: ModelCard, data: Data, items: Sequence[Item]) -> _Rows:
-    """Return the rows of some items; each of them must have what the model reads."""
+def _check_items(card: ModelCard, data: Data) -> list[Item]:
+    """Return the items of a data set, of which one at least has what the model reads."""
+    items = list(data.items)
+    if not items:
+        raise ParameterError(f"data set {data.name} has no items")
+    check_ids([item.id for item in items], data.name)
     if not any(item.payloads.get(card.modality) for item in items):
         raise PairingError(
             f"{card.name} reads {card.modality}, which no item of {data.name} has; "
             f"it has {', '.join(data.modalities) or 'nothing that all items share'}"
         )
+    return items
+
+
+def _rows(card: ModelCard, data: Data, items: Sequence[Item]) -> _Rows:
+    """Return the rows of some items; each of them must have what the model reads."""
     payloads: list[Any] = []
     index: list[int] = []
     for i, item in enumerate(items):
