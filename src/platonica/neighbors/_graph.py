@@ -138,7 +138,7 @@ def relabel(indices: NDArray[np.int32], order: Sequence[int] | _Index) -> NDArra
     n = len(indices)
     where = np.asarray(order)
     inverse = np.full(n, -1, dtype=np.int32)
-    if where.shape == (n,) and where.dtype.kind in "iu" and (where < n).all():
+    if where.shape == (n,) and where.dtype.kind in "iu" and where.min() >= 0 and where.max() < n:
         inverse[where] = np.arange(n, dtype=np.int32)
     if (inverse < 0).any():
         raise ShapeError(f"order must be a permutation of range({n})")
@@ -211,7 +211,7 @@ def _finish(ranked: Ranked, metric: Metric, n_reranked: int) -> KnnGraph:
 
 
 def _stored(graph: KnnGraph, kept: _Index, k: int) -> tuple[Ranked, _Index]:
-    """Lists of some rows from their stored members, and the rows that run short."""
+    """Return lists of some rows from stored members, and the rows that run short."""
     if graph.k <= k:
         return Ranked.empty(len(kept), k), np.arange(len(kept))
     position = np.full(len(graph.indices), -1, dtype=np.int32)

@@ -192,7 +192,7 @@ def _unit_rows(X: NDArray[Any], pool: ThreadPoolExecutor) -> _Float:
             # by a power of two, so that squares neither overflow nor vanish
             peak = np.maximum(block.max(axis=1), -block.min(axis=1))
             if not peak.all():
-                return part.start + int(peak.argmin())
+                return int(part.start + peak.argmin())
             block = _ldexp(block, -np.frexp(peak)[1][:, None])
             squares = (block * block).sum(axis=1)
         np.divide(block, np.sqrt(squares)[:, None], out=rows[part])
