@@ -90,8 +90,8 @@ def test_blocks_and_threads_change_no_bit(metric, ties):
 @pytest.mark.parametrize("metric", METRICS)
 def test_float32_and_its_float64_copy_give_the_same_graph(metric):
     X = gaussian(400, 16, dtype=np.float32)
-    X[200:] = X[:200][np.random.default_rng(0).permutation(200)]
-    X[:40] = X[0]
+    X[100:150] = X[:50]
+    X[150:250] = X[200]
     assert_same(knn_graph(X, 6, metric=metric), knn_graph(X.astype(np.float64), 6, metric=metric))
 
 
@@ -397,7 +397,7 @@ def test_degenerate_features_are_refused():
     X = gaussian(40, 5)
     X[:30] = X[0]
     for metric in METRICS:
-        with pytest.raises(DegenerateInputError, match="collapsed: in at least 3. of 40 rows"):
+        with pytest.raises(DegenerateInputError, match=r"collapsed: in at least 3\d of 40 rows"):
             knn_graph(X, 3, metric=metric)
     with pytest.raises(DegenerateInputError, match="constant"):
         knn_graph(np.ones((40, 5)), 3)
