@@ -1,0 +1,228 @@
+"""Rows of one space: exact distances of pairs, and who comes first in a tie."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platonica.errors import DegenerateInputError, ParameterError, ShapeError
+from platonica.neighbors._threads import slices
+from platonica.rng import as_generator
+
+__all__ = ["ROWS", "Metric", "Ranked", "Space", "refuse_collapsed"]
+
+Metric = Literal["cosine", "euclidean"]
+
+_Float = NDArray[np.float64]
+_Index = NDArray[np.int64]
+
+ROWS = 128  # rows prepared at a time: a float64 copy of them stays in the cache
+PAIRS = 256  # pairs measured at a time, for the same reason
+
+
+class Ranked(NamedTuple):
+    """Neighbours of some rows, from nearest to farthest."""
+
+    indices: NDArray[Any]  # (m, k)
+    distances: NDArray[Any]  # (m, k)
+    tied: NDArray[Any]  # (m,): the k-th is as far as one left out
+
+    @classmethod
+    def empty(cls, m: int, k: int) -> Ranked:
+        return cls(np.empty((m, k), dtype=np.int64), np.empty((m, k)), np.zeros(m, dtype=bool))
+
+    def put(self, rows: _Index, part: Ranked) -> None:
+        """Fill in some rows."""
+        for whole, piece in zip(self, part, strict=True):
+            whole[rows] = piece
+
+    def take(self, rows: _Index) -> Ranked:
+        return Ranked(self.indices[rows], self.distances[rows], self.tied[rows])
+
+
+class Space:
+    """Rows in float64, their exact distances, and the rule for ties.
+
+    ``rows`` are unit rows (cosine), or X divided by 2^exponent, which loses no bit.
+    """
+
+    def __init__(
+        self,
+        rows: _Float,
+        exponent: int,
+        metric: Metric,
+        codes: NDArray[np.int32] | None,
+        source: NDArray[Any],
+        taken: _Index | None = None,
+    ) -> None:
+        self.rows = rows
+        self.exponent = exponent
+        self.metric: Metric = metric
+        self.codes = codes
+        self._source = source
+        self._taken = taken
+
+    @classmethod
+    def of(
+        cls,
+        X: NDArray[Any],
+        metric: Metric,
+        groups: Sequence[Hashable] | None,
+        pool: ThreadPoolExecutor,
+    ) -> Space:
+        codes = _group_codes(groups, len(X))
+        if metric == "cosine":
+            return cls(_unit_rows(X, pool), 0, metric, codes, X)
+        if metric == "euclidean":
+            exponent = int(np.frexp(max(float(X.max()), -float(X.min())))[1])
+            return cls(_ldexp(X.astype(np.float64), -exponent), exponent, metric, codes, X)
+        raise ParameterError(f'metric must be "cosine" or "euclidean", not {metric!r}')
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, rows: _Index) -> Space:
+        """Return some rows as a space of their own that breaks ties as the whole does."""
+        codes = None if self.codes is None else self.codes[rows]
+        return Space(self.rows[rows], self.exponent, self.metric, codes, self._source, rows)
+
+    def check_groups(self, k: int) -> None:
+        if self.codes is None:
+            return
+        _, inverse, sizes = np.unique(self.codes, return_inverse=True, return_counts=True)
+        allowed = len(self) - sizes[inverse]
+        if allowed.min() < k:
+            row = int(allowed.argmin())
+            raise ShapeError(
+                f"k = {k} neighbours are asked for, but groups leaves row {row} only "
+                f"{allowed[row]} items outside its own group"
+            )
+
+    @cached_property
+    def priority(self) -> _Index:
+        """Rank of every row among its ties, drawn from a digest of the features."""
+        digest = hashlib.blake2b(repr(self._source.shape).encode(), digest_size=16)
+        for part in slices(len(self._source), ROWS):
+            # + 0.0 makes the two zeros one
+            digest.update((self._source[part].astype(np.float64) + 0.0).tobytes())
+        seed = int.from_bytes(digest.digest(), "big")
+        priority = as_generator(seed).permutation(len(self._source))
+        return priority if self._taken is None else priority[self._taken]
+
+    @cached_property
+    def representatives(self) -> _Index:
+        """The first row that is identical to each row."""
+        first: dict[bytes, int] = {}
+        keys = (
+            hashlib.blake2b((row + 0.0).tobytes(), digest_size=16).digest() for row in self.rows
+        )
+        return np.array([first.setdefault(key, i) for i, key in enumerate(keys)])
+
+    def distances(self, a: _Index, b: _Index) -> _Float:
+        """Measure pairs of rows; rounded, and the same bits for (i, j) and (j, i)."""
+        squares = np.empty(len(a))
+        for part in slices(len(a), PAIRS):
+            gap = self.rows[a[part]]
+            gap -= self.rows[b[part]]
+            gap *= gap
+            # a sum over the last axis is pairwise and looks at one row only
+            gap.sum(axis=1, out=squares[part])
+        return self._round(np.sqrt(squares, out=squares))
+
+    def unscaled(self, distances: _Float) -> _Float:
+        """Return distances in units of the features; ``rows`` are divided by 2^exponent."""
+        return _ldexp(distances, self.exponent)
+
+    def _round(self, distances: _Float) -> _Float:
+        """Round distances so that those which float64 cannot tell apart are equal.
+
+        The direct sum has a relative error of about 2^-50. Unit rows carry an error of 2^-53
+        of their own in every feature, which two distances that are equal for X do not share:
+        2^-50 absolutely. Steps of 2^-45 (cosine) and of 44 bits (euclidean) lie well above
+        both, and far below any difference that features mean.
+        """
+        if self.metric == "cosine":
+            return _ldexp(np.rint(distances * 2.0**45), -45)
+        mantissa, exponent = np.frexp(distances)
+        return _ldexp(np.rint(mantissa * 2.0**44), exponent - 44)
+
+    def tie_width(self, distances: _Float) -> _Float:
+        """More than two distances can differ and be rounded to the same."""
+        if self.metric == "cosine":
+            return np.full_like(distances, 2.0**-44)
+        return distances * 2.0**-42
+
+    def select(self, candidates: _Index, distances: _Float, k: int) -> Ranked:
+        """Take the k nearest candidates of every row, ties by priority.
+
+        Both arrays have shape (m, w), w > k, and are padded by distance infinity.
+        """
+        order = np.argsort(distances, axis=1, kind="stable")
+        ordered = np.take_along_axis(distances, order, axis=1)
+        equal = ordered[:, :k] == ordered[:, 1 : k + 1]
+        ties = np.flatnonzero(equal.any(axis=1))
+        if ties.size:
+            first = np.argsort(self.priority[candidates[ties]], axis=1)
+            then = np.argsort(np.take_along_axis(distances[ties], first, 1), axis=1, kind="stable")
+            order[ties] = np.take_along_axis(first, then, axis=1)
+        chosen = np.take_along_axis(candidates, order[:, :k], axis=1)
+        return Ranked(chosen, ordered[:, :k], equal[:, k - 1])
+
+
+def _ldexp(values: _Float, exponent: Any) -> _Float:
+    """Multiply by 2^exponent, which loses no bit."""
+    scaled: _Float = np.ldexp(values, exponent)
+    return scaled
+
+
+def _unit_rows(X: NDArray[Any], pool: ThreadPoolExecutor) -> _Float:
+    rows = np.empty(X.shape)
+
+    def normalise(part: slice) -> int | None:
+        block = X[part].astype(np.float64)
+        with np.errstate(over="ignore"):
+            squares = (block * block).sum(axis=1)
+        if not (squares.min() > 1e-200 and squares.max() < 1e200):
+            # by a power of two, so that squares neither overflow nor vanish
+            peak = np.maximum(block.max(axis=1), -block.min(axis=1))
+            if not peak.all():
+                return int(part.start + peak.argmin())
+            block = _ldexp(block, -np.frexp(peak)[1][:, None])
+            squares = (block * block).sum(axis=1)
+        np.divide(block, np.sqrt(squares)[:, None], out=rows[part])
+        return None
+
+    for zero in pool.map(normalise, slices(len(X), ROWS)):
+        if zero is not None:
+            raise DegenerateInputError(f"X has a zero row under the cosine metric: row {zero}")
+    return rows
+
+
+def _group_codes(groups: Sequence[Hashable] | None, n_items: int) -> NDArray[np.int32] | None:
+    """Equal codes for items of one group, or None if every item stands alone."""
+    if groups is None:
+        return None
+    if len(groups) != n_items:
+        raise ShapeError(
+            f"groups must have one entry for each of {n_items} rows, not {len(groups)}"
+        )
+    known: dict[Hashable, int] = {}
+    codes = [
+        -1 - row if group is None else known.setdefault(group, len(known))
+        for row, group in enumerate(groups)
+    ]
+    return None if len(set(codes)) == n_items else np.array(codes, dtype=np.int32)
+
+
+def refuse_collapsed(n_tied: int, n_items: int, k: int) -> None:
+    if 2 * n_tied > n_items:
+        raise DegenerateInputError(
+            f"X is collapsed: in at least {n_tied} of {n_items} rows the neighbour of rank "
+            f"k = {k} is as far as one that is left out, so that the lists are arbitrary"
+        )
