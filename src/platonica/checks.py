@@ -100,7 +100,8 @@ def check_ids(item_ids: Sequence[str], name: str = "item_ids") -> tuple[str, ...
         seen: set[str] = set()
         twice = next(i for i in ids if i in seen or seen.add(i))  # type: ignore[func-returns-value]
         raise PairingError(
-            f"{name}: {len(ids) - len(set(ids))} of {len(ids)} ids are duplicates, first {twice!r}"
+            f"{name}: {len(ids) - len(set(ids))} of {len(ids)} ids are duplicates, "
+            f"first {twice!r}"
         )
     return ids
 

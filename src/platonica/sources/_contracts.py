@@ -90,7 +90,9 @@ class Model(Protocol):
         """Number of parameters; 0 for controls."""
         ...
 
-    def encode(self, payloads: Sequence[Any], layers: Sequence[str], *, pooling: str) -> Encoded:
+    def encode(
+        self, payloads: Sequence[Any], layers: Sequence[str], *, pooling: str
+    ) -> Encoded:
         """Features of some layers for a batch, pooled to one vector a payload.
 
         The features of a payload do not depend on the others of its batch.
