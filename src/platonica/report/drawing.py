@@ -1,0 +1,81 @@
+"""What all figures share: palette, text, canvas, colour bar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from platonica.report.views import ModelView
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "ACCENT", "CHARACTER", "FONT", "INK", "LINE", "MARKERS", "MUTED", "RAMP",
+    "canvas", "colour_bar", "ink", "label_style", "readable_on", "write",
+]  # fmt: skip
+
+INK, MUTED, LINE, ACCENT = "#1c2733", "#6b7785", "#d5dbe1", "#b3461f"
+MARKERS = {"image": "o", "text": "s", "": "D"}
+# Light to dark in even steps of lightness: safe for colour-blind eyes, and right in grey print.
+RAMP = ("#f7f9f7", "#dcebe3", "#b5d8cf", "#7fbcbd", "#4797a8", "#23708f", "#174a70", "#0f2747")
+FONT = 8.5
+CHARACTER = 0.078  # average width of a character of a label, inches
+
+_MODALITY_INK = {"image": "#1d5c91", "text": "#a04a12"}
+
+
+def write(axes: Any, x: float, y: float, text: str, **style: Any) -> Any:
+    # names may hold dollar signs: never read them as mathematics
+    style = {"ha": "center", "va": "center", **style}
+    return axes.text(x, y, text, parse_math=False, clip_on=False, **style)
+
+
+def label_style(model: ModelView) -> dict[str, Any]:
+    return {
+        "color": ink(model),
+        "fontsize": FONT + 0.5,
+        "fontstyle": "italic" if model.control else "normal",
+    }
+
+
+def canvas(margins: tuple[float, float, float, float], size: tuple[float, float]) -> Any:
+    """A figure with one axes of the given size, both in inches; margins left, top, right, bottom."""
+    from matplotlib.figure import Figure
+
+    left, top, right, bottom = margins
+    width, height = left + size[0] + right, top + size[1] + bottom
+    figure = Figure(figsize=(width, height), dpi=100)
+    axes = figure.add_axes((left / width, bottom / height, size[0] / width, size[1] / height))
+    axes.spines[:].set_visible(False)
+    return figure, axes
+
+
+def colour_bar(
+    figure: Figure, axes: Any, norm: Any, colours: Any, title: str, tall: float = 2.6
+) -> Any:
+    from matplotlib.cm import ScalarMappable
+
+    width, height = figure.get_size_inches()
+    box = axes.get_position()
+    tall = tall / height
+    holder = figure.add_axes((box.x1 + 0.35 / width, box.y1 - tall, 0.13 / width, tall))
+    bar = figure.colorbar(ScalarMappable(norm, colours), cax=holder)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=0, labelsize=8, labelcolor=MUTED, pad=3)
+    bar.ax.locator_params(axis="y", nbins=5)
+    bar.set_label(title, fontsize=8.5, color=MUTED, labelpad=5)
+    return bar
+
+
+def ink(model: ModelView) -> str:
+    return _MODALITY_INK.get(model.modality, INK)
+
+
+def readable_on(face: Sequence[float]) -> str:
+    """Dark or white, whichever has more contrast by the WCAG formula."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in face[:3]]
+    luminance = float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+    return INK if (luminance + 0.05) / 0.07 > 1.05 / (luminance + 0.05) else "#ffffff"
