@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from platonica.checks import check_ids
 from platonica.errors import ParameterError
 from platonica.sources._contracts import Data, Item
 from platonica.sources.names import Name
+from platonica.store import default_root
 
 __all__ = ["build_data", "cache_folder"]
 
@@ -45,11 +45,7 @@ def build_data(name: Name, items: Sequence[Item], reference: str) -> Data:
 
 def cache_folder() -> Path:
     """Return the folder for fetched data, in the store's root folder; it may not exist yet."""
-    if root := os.environ.get("PLATONICA_STORE"):
-        return Path(root) / "data"
-    if cache := os.environ.get("XDG_CACHE_HOME"):
-        return Path(cache) / "platonica" / "data"
-    return Path.home() / ".cache" / "platonica" / "data"
+    return default_root() / "data"
 
 
 def _revision(items: Sequence[Item]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ def quiet_offline() -> Iterator[Any]:
         _environment("HF_HUB_OFFLINE", "1"),
         _attribute(hub, "HF_HUB_OFFLINE", True),
         _no_progress_bars(transformers.utils.logging),
+        _no_gguf_bar(),
         contextlib.redirect_stdout(io.StringIO()),
     ):
         yield transformers
@@ -71,3 +73,12 @@ def _no_progress_bars(logging: Any) -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if shown:
             logging.enable_progress_bar()
+
+
+def _no_gguf_bar() -> contextlib.AbstractContextManager[None]:
+    """Silence the one progress bar that transformers draws whatever its own switch says."""
+    reader = library("transformers.modeling_gguf_pytorch_utils", "models")
+    bar = getattr(reader, "tqdm", None)
+    if bar is None:
+        return contextlib.nullcontext()
+    return _attribute(reader, "tqdm", functools.partial(bar, disable=True))

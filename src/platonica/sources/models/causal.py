@@ -49,7 +49,7 @@ def load(entry: Entry, *, seed: int | None = None) -> CausalModel:
 class CausalModel:
     """A language model that reads texts; its layers are the embeddings and every block.
 
-    The last block's features are taken after the final norm. Side results are ``loss``, the
+    Features of the last block are taken after the final norm, hence their name. Side results are ``loss``, the
     summed negative log-likelihood of a text in nats, and ``bits_per_byte``, the same in bits
     over the bytes of the text; both count every token after the prefix.
 
@@ -67,8 +67,9 @@ class CausalModel:
         self._max_length = int(entry.options["max_length"])
         self.poolings = entry.poolings
         self.n_parameters = count_parameters(network)
-        blocks = [f"model.layers.{i}" for i in range(network.config.num_hidden_layers)]
-        widths = dict.fromkeys(["model.embed_tokens", *blocks], network.config.hidden_size)
+        blocks = [f"model.layers.{i}" for i in range(network.config.num_hidden_layers - 1)]
+        names = ["model.embed_tokens", *blocks, "model.norm"]
+        widths = dict.fromkeys(names, network.config.hidden_size)
         self.layers: tuple[Layer, ...] = tap_points(widths, first=0)
 
     def encode(self, payloads: Sequence[Any], layers: Sequence[str], *, pooling: str) -> Encoded:
