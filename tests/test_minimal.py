@@ -63,7 +63,7 @@ def test_compare_two_files(tmp_path, store):
     assert table.stdout.strip().splitlines()[-1] == str(
         (tmp_path / "run" / "report.html").resolve()
     )
-    assert "file:a.npy" in table.stdout
+    assert "a.npy" in table.stdout
 
 
 @pytest.mark.skipif(not BARE, reason="torch is installed here")

@@ -376,7 +376,7 @@ def _compare_prepared(
         layers_x=x.space.layers,
         layers_y=y.space.layers,
         layer_scores=scores,
-        null=_null_words(result, measure, len(at_x), len(at_y)),
+        null=_null_words(result, measure, n_pairs),
         n_resamples=n_resamples,
         selection=_selection_words(measure, layers, n_pairs),
         rng=rng if isinstance(rng, int) else None,
@@ -395,14 +395,11 @@ def _extreme(measure: Any) -> str:
     return "maximum" if measure.spec.direction == "similarity" else "minimum"
 
 
-def _null_words(result: NullResult, measure: Any, n_x: int, n_y: int) -> str:
+def _null_words(result: NullResult, measure: Any, n_pairs: int) -> str:
     times = f"{result.exchange}, {len(result.null_distribution)} times"
-    if n_x * n_y == 1:
+    if n_pairs == 1:
         return times
-    return (
-        f"{times}; the {_extreme(measure)} over {n_x} x {n_y} pairs of layers is taken inside "
-        "every permutation"
-    )
+    return f"{times}; the {_extreme(measure)} over all layer pairs is taken in every permutation"
 
 
 def _selection_words(measure: Any, layers: Layers, n_pairs: int) -> str:

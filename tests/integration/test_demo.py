@@ -16,7 +16,11 @@ import platonica
 pytestmark = [pytest.mark.models, pytest.mark.stamps, pytest.mark.slow]
 
 TRAINED = ("pip:efficientnet-lite0", "pip:opennsfw")
-CONTROLS = ("pip:efficientnet-lite0?init=random&seed=0", "control:pixels", "control:color-histogram")
+CONTROLS = (
+    "pip:efficientnet-lite0?init=random&seed=0",
+    "control:pixels",
+    "control:color-histogram",
+)
 SENTENCES = ("pip:paraphrase-minilm-l3", "pip:all-minilm-l6-v2")
 
 # Measured with plain NumPy outside this package: last layers, mean pooling, k = 10.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -24,8 +23,10 @@ def print_json(value: Any) -> None:
 
 def stdout_console() -> Console:
     """Return a console that does not squeeze tables when its output goes to a file or pipe."""
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else LEAST_WIDTH
-    return Console(width=width)
+    console = Console()
+    if not sys.stdout.isatty() and console.width < LEAST_WIDTH:
+        console.width = LEAST_WIDTH
+    return console
 
 
 def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
