@@ -89,6 +89,10 @@ class Plan(_Frozen):
             raise ValueError("item_index must name every item, in order, once or more")
         if self.shard_rows < 1:
             raise ValueError("shard_rows must be at least 1")
+        for text in (self.model, self.data, *self.item_ids, *(self.groups or ())):
+            # File names may hold bytes that are no text; they have no digest and no JSON.
+            if text is not None and any("\ud800" <= character <= "\udfff" for character in text):
+                raise ValueError(f"names, ids and groups must be valid Unicode, not {text!a}")
         return self
 
     @property
