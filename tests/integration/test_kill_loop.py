@@ -11,7 +11,7 @@ SCRIPT = ROOT / "benchmarks" / "kill_loop.py"
 
 def test_killed_runs_end_with_the_bytes_of_an_uninterrupted_one(tmp_path):
     out = tmp_path / "kill_loop.json"
-    # The seed gives moments at 9, 24 and 80 percent.
+    # The seed gives moments at 9, 24 and 80 percent of the time.
     arguments = ["--toy", "--kills", "3", "--limit", "48", "--seed", "3", "--out", str(out)]
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *arguments, "--scratch", str(tmp_path)],
@@ -22,9 +22,10 @@ def test_killed_runs_end_with_the_bytes_of_an_uninterrupted_one(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     run = json.loads(out.read_text())
-    assert (run["n_kills"], run["n_identical"]) == (3, 3)
-    assert run["n_killed"] >= 1  # a machine of uneven speed may end before a late moment
-    assert [round_["differing_files"] for round_ in run["rounds"]] == [[], [], []]
+    assert (run["n_kills"], run["n_killed"]) == (3, 3)
+    # A machine of uneven speed may end before a late moment; such a round is no kill.
+    assert run["n_identical"] == len(run["rounds"]) >= 3
+    assert all(round_["differing_files"] == [] for round_ in run["rounds"])
     # plan, manifest, six shards of eight rows
     assert len(run["sha256"]) == 8
     for round_ in run["rounds"]:
