@@ -22,18 +22,20 @@ MARKERS = {"image": "o", "text": "s", "": "D"}
 # Light to dark in even steps of lightness: safe for colour-blind eyes, and right in grey print.
 RAMP = ("#f7f9f7", "#dcebe3", "#b5d8cf", "#7fbcbd", "#4797a8", "#23708f", "#174a70", "#0f2747")
 FONT = 8.5
-CHARACTER = 0.078  # average width of a character of a label, inches
+CHARACTER = 0.073  # average width of a character of a label, inches
 
 _MODALITY_INK = {"image": "#1d5c91", "text": "#a04a12"}
 
 
 def write(axes: Any, x: float, y: float, text: str, **style: Any) -> Any:
+    """Put text at a point, centred unless the style says otherwise, and return it."""
     # names may hold dollar signs: never read them as mathematics
     style = {"ha": "center", "va": "center", **style}
     return axes.text(x, y, text, parse_math=False, clip_on=False, **style)
 
 
 def label_style(model: ModelView) -> dict[str, Any]:
+    """Return colour by modality and italics for controls, as keywords of a text."""
     return {
         "color": ink(model),
         "fontsize": FONT + 0.5,
@@ -42,7 +44,15 @@ def label_style(model: ModelView) -> dict[str, Any]:
 
 
 def canvas(margins: tuple[float, float, float, float], size: tuple[float, float]) -> Any:
-    """A figure with one axes of the given size, both in inches; margins left, top, right, bottom."""
+    """Return a figure and its axes of a size in inches.
+
+    Parameters
+    ----------
+    margins : tuple of four floats
+        Left, top, right and bottom, in inches.
+    size : (float, float)
+        Width and height of the axes, in inches.
+    """
     from matplotlib.figure import Figure
 
     left, top, right, bottom = margins
@@ -56,6 +66,7 @@ def canvas(margins: tuple[float, float, float, float], size: tuple[float, float]
 def colour_bar(
     figure: Figure, axes: Any, norm: Any, colours: Any, title: str, tall: float = 2.6
 ) -> Any:
+    """Draw a colour bar of a height in inches to the right of the axes, and return it."""
     from matplotlib.cm import ScalarMappable
 
     width, height = figure.get_size_inches()
@@ -71,11 +82,12 @@ def colour_bar(
 
 
 def ink(model: ModelView) -> str:
+    """Return the colour of a modality."""
     return _MODALITY_INK.get(model.modality, INK)
 
 
 def readable_on(face: Sequence[float]) -> str:
-    """Dark or white, whichever has more contrast by the WCAG formula."""
+    """Return dark or white, whichever has more contrast by the WCAG formula."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in face[:3]]
     luminance = float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
     return INK if (luminance + 0.05) / 0.07 > 1.05 / (luminance + 0.05) else "#ffffff"

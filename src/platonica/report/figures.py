@@ -49,7 +49,8 @@ def cell_id(prefix: str, row: int, column: int) -> str:
 def pair_heatmap(grid: Grid, *, prefix: str = "cell") -> Figure:
     """Draw the calibrated score of each pair: number, colour, dots for significance.
 
-    Cells of pairs that were not compared stay empty; undefined scores are hatched. Groups of
+    Pairs that were not compared are an empty frame, a model with itself not even that; undefined
+    scores are hatched. Groups of
     models (modality, control or not) stand apart; controls are in italics.
 
     Parameters
@@ -65,9 +66,10 @@ def pair_heatmap(grid: Grid, *, prefix: str = "cell") -> Figure:
     rows, columns = _positions(grid.rows), _positions(grid.columns)
     values = [[None if c is None else c.calibrated for c in row] for row in grid.cells]
     wide, high = 0.50, 0.39
-    left = 0.35 + CHARACTER * max(len(m.label) for m in grid.rows)
-    top = 0.35 + 0.72 * CHARACTER * max(len(m.label) for m in grid.columns)
+    left = 0.25 + CHARACTER * max(len(m.label) for m in grid.rows)
+    top = 0.3 + 0.65 * CHARACTER * max(len(m.label) for m in grid.columns)
     right = max(0.95, 0.72 * CHARACTER * len(grid.columns[-1].label) + 0.2)
+    figure: Figure
     figure, axes = canvas(
         (left, top, right, 0.2), ((columns[-1] + 1) * wide, (rows[-1] + 1) * high)
     )
@@ -77,10 +79,11 @@ def pair_heatmap(grid: Grid, *, prefix: str = "cell") -> Figure:
     for i, y in enumerate(rows):
         for j, x in enumerate(columns):
             pair = grid.cells[i][j]
-            if pair is None:
-                _cell(axes, x, y, face="#ffffff", edge=LINE, gid=cell_id(prefix, i, j))
-                continue
-            _pair_cell(axes, x, y, pair, norm, colours, cell_id(prefix, i, j), legible)
+            gid = cell_id(prefix, i, j)
+            if pair is not None:
+                _pair_cell(axes, x, y, pair, norm, colours, gid, legible)
+            elif grid.rows[i] is not grid.columns[j]:
+                _cell(axes, x, y, face="#ffffff", edge=LINE, gid=gid)
     _model_labels(axes, rows, grid.rows, columns, grid.columns)
     colour_bar(figure, axes, norm, colours, "chance-normalised score")
     return figure
@@ -117,8 +120,9 @@ def layer_heatmap(pair: PairView, *, measure: str, direction: str = "similarity"
     wide = max(side, 2.4 / n_columns)
     high = max(side, min(0.6, 0.085 * len(rows.label) / n_rows))
     left = 0.75 + CHARACTER * max(map(len, row_names))
-    top = 0.75 + CHARACTER * max(map(len, column_names))
+    top = 0.6 + CHARACTER * max(map(len, column_names))
     bottom = max(0.35, 1.9 - n_rows * high)
+    figure: Figure
     figure, axes = canvas((left, top, 1.35, bottom), (n_columns * wide, n_rows * high))
     norm, colours = _layer_colours(scores, pair.pair_null_mean, direction)
     axes.pcolormesh(
@@ -163,6 +167,7 @@ def model_map(layout: ModelMap) -> Figure:
     matplotlib.figure.Figure
     """
     size = np.array([8.8, 5.6])
+    figure: Figure
     figure, axes = canvas((0.15, 0.15, 0.15, 0.55), (size[0], size[1]))
     points = layout.points
     low, high = points.min(axis=0), points.max(axis=0)
@@ -308,7 +313,7 @@ def _layer_colours(scores: Any, null: float | None, direction: str) -> tuple[Any
 
 
 def _colours(values: Sequence[Sequence[float | None]]) -> tuple[Any, Any]:
-    """A scale from 0 to the largest value; what lies below 0 is drawn as 0."""
+    """Return a scale from 0 to the largest value; what lies below 0 is drawn as 0."""
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
     found = [v for row in values for v in row if v is not None]

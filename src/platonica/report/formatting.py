@@ -1,4 +1,4 @@
-"""Numbers and names as a reader sees them: sensible digits, no undefined value shown as a number."""
+"""Numbers and names as a reader sees them; an undefined value never reads as a number."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _LEVELS = ((0.001, 3), (0.01, 2), (0.05, 1))
 
 
 def clean(text: object) -> str:
-    """Return one line of text without control, surrogate and reordering characters.
+    r"""Return one line of text without control, surrogate and reordering characters.
 
     Each of those becomes U+FFFD; line breaks and tabs become spaces. What remains is valid in
     XML, cannot move a terminal's cursor and reads in the order it is written.
 
     Examples
     --------
-    >>> clean("a\\tb\\x1b[31m")
-    'a b\ufffd[31m'
+    >>> clean("a\tb\x1b[31m")
+    'a b�[31m'
     """
     spaced = " ".join(str(text).split("\n")).replace("\t", " ").replace("\r", " ")
     return "".join("\ufffd" if _unprintable(c) else c for c in spaced)

@@ -48,6 +48,7 @@ class _Section:
     heatmaps: tuple[_Picture, ...]
     groups: tuple[tuple[str, tuple[PairView, ...]], ...]
     nulls: Mapping[str, int]
+    wordings: Mapping[str, str]
     warnings: Mapping[str, int]
     layers: _Picture | None
     map: ModelMap
@@ -147,7 +148,8 @@ def _section(slug: str, block: BlockView, view: RunView) -> _Section:
             for i, grid in enumerate(grids)
         ),
         groups=tuple((title, block.of(kind)) for kind, title in _KINDS if block.of(kind)),
-        nulls=_numbered([null for null, _ in block.nulls]),
+        nulls={null: number for number, (null, _) in enumerate(block.nulls, 1)},
+        wordings=block.wordings,
         warnings=_numbered([w for pair in block.pairs for w in pair.warnings]),
         layers=None if best is None else _layers_picture(best, slug, block),
         map=placed,

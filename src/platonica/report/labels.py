@@ -83,6 +83,7 @@ def _lead(axes: Any, point: Any, box: Box, model: ModelView) -> None:
 
 
 def draw_legend(axes: Any, models: Sequence[ModelView]) -> None:
+    """Explain shapes and fillings below the map."""
     from matplotlib.lines import Line2D
 
     kinds = sorted({(m.modality, m.control) for m in models}, key=lambda k: (k[1], k[0]))
@@ -105,6 +106,7 @@ def draw_legend(axes: Any, models: Sequence[ModelView]) -> None:
 
 
 def draw_scale(axes: Any) -> None:
+    """Draw a bar of a round length below the map, at the right."""
     low, high = axes.get_xlim()
     length = next((s for s in (0.5, 0.25, 0.1, 0.05, 0.02, 0.01) if s < 0.3 * (high - low)), 0.001)
     end = (length / (high - low)) if high > low else 0

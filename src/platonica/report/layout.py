@@ -137,7 +137,7 @@ def stress(points: Matrix, delta: Matrix) -> float:
 
 
 def _complete(delta: Matrix, models: Sequence[ModelView]) -> list[int]:
-    """Indices of models among which no pair is missing."""
+    """Return indices of models among which no pair is missing."""
     kept = list(range(len(models)))
     while kept:
         missing = np.isnan(delta[np.ix_(kept, kept)]).sum(axis=1)
@@ -161,7 +161,7 @@ def _distances(points: Matrix) -> Matrix:
 
 
 def _oriented(points: Matrix) -> Matrix:
-    """The same configuration along its principal axes, signs fixed by the farthest point."""
+    """Turn points to their principal axes; the farthest point fixes the signs."""
     centred = points - points.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     turned = centred @ axes.T

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ __all__ = [
     "ModelView",
     "PairView",
     "RunView",
+    "merge_wordings",
     "modality_name",
     "read_models",
     "read_pairs",
@@ -27,6 +29,7 @@ Kind = Literal["across", "within", "control"]
 Json = Mapping[str, Any]
 
 _LABEL_WIDTH = 30
+_NUMBER = re.compile(r"(\d+)")
 _MODALITIES = {"image": "vision", "text": "language", "": "modality not stated"}
 
 
@@ -133,9 +136,15 @@ class BlockView:
         return f"{self.measure} ({params})" if params else self.measure
 
     @property
+    def wordings(self) -> dict[str, str]:
+        """How each null of a pair reads for all pairs that differ from it in numbers only."""
+        return merge_wordings([p.null for p in self.pairs if p.null])
+
+    @property
     def nulls(self) -> tuple[tuple[str, int], ...]:
         """The distinct nulls in words with their numbers of pairs, most frequent first."""
-        return tuple(Counter(p.null for p in self.pairs if p.null).most_common())
+        wordings = self.wordings
+        return tuple(Counter(wordings[p.null] for p in self.pairs if p.null).most_common())
 
     @property
     def selections(self) -> tuple[str, ...]:
@@ -163,7 +172,7 @@ class BlockView:
         return next((p for p in comparable if p.calibrated is not None), None)
 
     def of(self, kind: Kind) -> tuple[PairView, ...]:
-        """The pairs of one kind, best first."""
+        """Return the pairs of one kind, best first."""
         return tuple(p for p in self.pairs if p.kind == kind)
 
 
@@ -195,6 +204,34 @@ class RunView:
         """The distinct numbers of permutations that records have."""
         found = {p.n_resamples for b in self.blocks for p in b.pairs}
         return tuple(sorted(n for n in found if n is not None))
+
+
+def merge_wordings(texts: Iterable[str]) -> dict[str, str]:
+    """Merge texts that differ in numbers only: a number that varies becomes an ellipsis.
+
+    Parameters
+    ----------
+    texts : iterable of str
+
+    Returns
+    -------
+    dict of str to str
+        Every text with the one that stands for it.
+
+    Examples
+    --------
+    >>> merge_wordings(["99 times, 3 x 4 pairs", "99 times, 3 x 7 pairs"])["99 times, 3 x 4 pairs"]
+    '99 times, 3 x … pairs'
+    """
+    groups: dict[tuple[str, ...], list[list[str]]] = {}
+    split = {text: _NUMBER.split(text) for text in texts}
+    for parts in split.values():
+        groups.setdefault(tuple(parts[::2]), []).append(parts)
+    merged = {
+        key: "".join(p[0] if len(set(p)) == 1 else "…" for p in zip(*group, strict=True))
+        for key, group in groups.items()
+    }
+    return {text: merged[tuple(parts[::2])] for text, parts in split.items()}
 
 
 def read_run(run: Json) -> RunView:
@@ -257,7 +294,7 @@ def read_pairs(
     """
     if not records:
         raise ParameterError("records must hold at least one comparison, but are empty")
-    groups: dict[tuple[Any, ...], list[PairView]] = {}
+    groups: dict[tuple[str, tuple[tuple[str, str], ...], str], list[PairView]] = {}
     for record in records:
         if not record.get("measure"):
             raise ParameterError("every record must name its measure, but one does not")
@@ -266,7 +303,8 @@ def read_pairs(
         key = (clean(record["measure"]), params, direction)
         groups.setdefault(key, []).append(_pair(record, models))
     return tuple(
-        BlockView(*key, pairs=tuple(sorted(pairs, key=_rank))) for key, pairs in groups.items()
+        BlockView(measure, params, direction, tuple(sorted(pairs, key=_rank)))
+        for (measure, params, direction), pairs in groups.items()
     )
 
 
@@ -329,7 +367,7 @@ def _labels(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
 
 
 def _plain(name: str) -> str:
-    """A name without its source and revision; an untrained twin says so in words."""
+    """Drop source and revision; say in words that a twin is untrained."""
     stem, _, query = name.partition("?")
     source, colon, rest = stem.partition(":")
     short = (rest if colon and source.isidentifier() else stem).split("@")[0] or name
@@ -373,7 +411,7 @@ def _pair(record: Json, models: Mapping[tuple[str, str], ModelView]) -> PairView
 
 
 def _number(value: Any) -> float | None:
-    """A finite number, else None: JSON may hold NaN, and NaN is no score."""
+    """Return a finite number, else None: JSON may hold NaN, and NaN is no score."""
     if value is None or isinstance(value, bool) or not math.isfinite(float(value)):
         return None
     return float(value)
