@@ -49,9 +49,9 @@ def load(entry: Entry, *, seed: int | None = None) -> CausalModel:
 class CausalModel:
     """A language model that reads texts; its layers are the embeddings and every block.
 
-    Features of the last block are taken after the final norm, hence their name. Side results are ``loss``, the
-    summed negative log-likelihood of a text in nats, and ``bits_per_byte``, the same in bits
-    over the bytes of the text; both count every token after the prefix.
+    Features of the last block are taken after the final norm, hence their name. Side results are
+    ``loss``, the summed negative log-likelihood of a text in nats, and ``bits_per_byte``, the
+    same in bits over the bytes of the text; both count every token after the prefix.
 
     Parameters
     ----------
