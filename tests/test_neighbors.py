@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
@@ -455,6 +456,18 @@ def test_the_users_blas_threads_return_even_after_an_error():
             with pytest.raises(ParameterError):
                 knn_graph(X, 3, block=-1)
             assert blas_threads() == before
+
+
+def test_graphs_built_at_the_same_time_return_the_threads_too():
+    X = gaussian(700, 32)
+    alone = knn_graph(X, 5)
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        with ThreadPoolExecutor(2) as pool:
+            graphs = list(pool.map(lambda _: knn_graph(X, 5, n_threads=1), range(12)))
+        assert blas_threads() == before
+    for graph in graphs:
+        assert_same(graph, alone)
 
 
 def test_input_is_left_alone_and_may_be_read_only():

@@ -249,6 +249,7 @@ def search_some(space: Space, queries: _Index, k: int, pool: ThreadPoolExecutor)
     """Neighbours of a few rows among all: candidates by a float64 product, as above."""
     centred = space.rows - space.rows.mean(axis=0)
     half_norms = np.square(centred).sum(axis=1) / 2
+    supports = space.supports
     bound = _Bound(space, half_norms, 1.0, 2.0**-53, space.rows.shape[1] * 2.0**-1000)
 
     def search(part: slice) -> list[Ranked]:
@@ -262,8 +263,8 @@ def search_some(space: Space, queries: _Index, k: int, pool: ThreadPoolExecutor)
         kth = np.partition(scores, len(space) - k, axis=1)[:, -k]
         floor = np.maximum(bound.threshold(kth, rows), np.finfo(np.float64).min)
         apart = np.zeros(scores.shape, dtype=bool)
-        if space.supports is not None:
-            apart = space.supports[rows] @ space.supports.T == 0
+        if supports is not None:
+            apart = supports[rows] @ supports.T == 0
         return [
             _rank_one(space, row, np.flatnonzero(line >= least), disjoint, k)
             for row, line, least, disjoint in zip(rows, scores, floor, apart, strict=True)
