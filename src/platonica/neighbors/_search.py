@@ -233,8 +233,9 @@ class _HalfProduct:
             )
         )
         self.n_hits[own] += np.bincount(owner, minlength=own.stop - own.start)
-        # memory stays O(n k): rows with masses of ties are left to `search_some`
-        self.crowded[own] |= self.n_hits[own] > 16 * self.k + 512
+        # Memory stays O(n k): rows with masses of ties are left to `search_some`. Only True is
+        # ever written, so that no thread takes back what another has flagged.
+        self.crowded[own][self.n_hits[own] > 16 * self.k + 512] = True
 
     def candidates(self) -> tuple[_Index, _Index, _Index]:
         """Pairs (row, column) sorted by row, and the rows that have too many."""
