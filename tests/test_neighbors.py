@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
@@ -58,7 +59,7 @@ def test_set_and_order_equal_brute_force(metric, dtype, n, d, k):
     graph = knn_graph(X, k, metric=metric)
     np.testing.assert_array_equal(graph.indices, brute(X, k, metric))
     expected = np.take_along_axis(brute_distances(X, metric), brute(X, k, metric), axis=1)
-    np.testing.assert_allclose(graph.distances, expected, rtol=1e-12, atol=2.0**-44)
+    np.testing.assert_allclose(graph.distances, expected, rtol=1e-12, atol=2.0**-43)
     assert (np.diff(graph.distances, axis=1) >= 0).all()
     assert graph.indices.dtype == np.int32
     assert graph.distances.dtype == np.float64
@@ -241,7 +242,25 @@ def test_ties_follow_one_priority_per_space():
     assert set(map(tuple, other.indices[same].tolist())) != set(lists)
 
 
-def test_masses_of_ties_are_exact_and_bounded():
+def count_pairs(monkeypatch):
+    """Count the pairs that are measured directly, one sum per call of `knn_graph`."""
+    totals, measure = [], Space.distances
+
+    def counted(space, a, b):
+        totals[-1] += len(a)
+        return measure(space, a, b)
+
+    def fresh(space, *args, **kwargs):
+        totals.append(0)
+        return check(space, *args, **kwargs)
+
+    check = Space.check_groups
+    monkeypatch.setattr(Space, "distances", counted)
+    monkeypatch.setattr(Space, "check_groups", fresh)
+    return totals
+
+
+def test_masses_of_ties_are_exact_and_bounded(monkeypatch):
     """Like tf-idf: a third of the rows share no word with any other row."""
     rng = np.random.default_rng(2)
     n, lone, k = 1500, 500, 10
@@ -257,6 +276,13 @@ def test_masses_of_ties_are_exact_and_bounded():
     assert (graph.distances[is_lone] == graph.distances[is_lone][0, 0]).all()
     assert_same(graph, knn_graph(X, k, block=100, n_threads=1))
     assert graph.n_reranked_rows >= lone
+    # the short cut for rows without a common feature gives the bits of the direct sum
+    calls = count_pairs(monkeypatch)
+    assert_same(knn_graph(X, k), graph)
+    quick = calls.pop()
+    monkeypatch.setattr(Space, "supports", None)
+    assert_same(knn_graph(X, k), graph)
+    assert calls.pop() > 3 * quick
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -430,6 +456,18 @@ def test_the_users_blas_threads_return_even_after_an_error():
             with pytest.raises(ParameterError):
                 knn_graph(X, 3, block=-1)
             assert blas_threads() == before
+
+
+def test_graphs_built_at_the_same_time_return_the_threads_too():
+    X = gaussian(700, 32)
+    alone = knn_graph(X, 5)
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        with ThreadPoolExecutor(2) as pool:
+            graphs = list(pool.map(lambda _: knn_graph(X, 5, n_threads=1), range(12)))
+        assert blas_threads() == before
+    for graph in graphs:
+        assert_same(graph, alone)
 
 
 def test_input_is_left_alone_and_may_be_read_only():

@@ -32,7 +32,7 @@ class KnnGraph:
         From nearest to farthest; a row is never its own neighbour.
     distances : array of shape (n_items, k), float64
         Euclidean distance, of unit rows if ``metric`` is cosine, rounded so that ties are
-        equal: to multiples of 2^-45 (cosine) or to 44 significant bits (euclidean).
+        equal: to multiples of 2^-44 (cosine) or to 44 significant bits (euclidean).
     metric : {"cosine", "euclidean"}
     n_tied_rows : int
         Rows whose k-th neighbour is exactly as far as an item that is not in the list.

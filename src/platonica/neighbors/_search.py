@@ -233,8 +233,9 @@ class _HalfProduct:
             )
         )
         self.n_hits[own] += np.bincount(owner, minlength=own.stop - own.start)
-        # memory stays O(n k): rows with masses of ties are left to `search_some`
-        self.crowded[own] |= self.n_hits[own] > 16 * self.k + 512
+        # Memory stays O(n k): rows with masses of ties are left to `search_some`. Only True is
+        # ever written, so that no thread takes back what another has flagged.
+        self.crowded[own][self.n_hits[own] > 16 * self.k + 512] = True
 
     def candidates(self) -> tuple[_Index, _Index, _Index]:
         """Pairs (row, column) sorted by row, and the rows that have too many."""
@@ -249,6 +250,7 @@ def search_some(space: Space, queries: _Index, k: int, pool: ThreadPoolExecutor)
     """Neighbours of a few rows among all: candidates by a float64 product, as above."""
     centred = space.rows - space.rows.mean(axis=0)
     half_norms = np.square(centred).sum(axis=1) / 2
+    supports = space.supports
     bound = _Bound(space, half_norms, 1.0, 2.0**-53, space.rows.shape[1] * 2.0**-1000)
 
     def search(part: slice) -> list[Ranked]:
@@ -261,9 +263,12 @@ def search_some(space: Space, queries: _Index, k: int, pool: ThreadPoolExecutor)
             scores[space.codes[rows, None] == space.codes] = -np.inf
         kth = np.partition(scores, len(space) - k, axis=1)[:, -k]
         floor = np.maximum(bound.threshold(kth, rows), np.finfo(np.float64).min)
+        apart = np.zeros(scores.shape, dtype=bool)
+        if supports is not None:
+            apart = supports[rows] @ supports.T == 0
         return [
-            _rank_one(space, row, np.flatnonzero(line >= least), k)
-            for row, line, least in zip(rows, scores, floor, strict=True)
+            _rank_one(space, row, np.flatnonzero(line >= least), disjoint, k)
+            for row, line, least, disjoint in zip(rows, scores, floor, apart, strict=True)
         ]
 
     found: list[Ranked] = []
@@ -275,10 +280,15 @@ def search_some(space: Space, queries: _Index, k: int, pool: ThreadPoolExecutor)
     return Ranked(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def _rank_one(space: Space, row: int, candidates: _Index, k: int) -> Ranked:
+def _rank_one(
+    space: Space, row: int, candidates: _Index, apart: NDArray[np.bool_], k: int
+) -> Ranked:
     """Rank the candidates of one row; identical candidates are measured once."""
     distinct, which = np.unique(space.representatives[candidates], return_inverse=True)
-    away = space.distances(np.full(len(distinct), row), distinct)[which]
+    away, sure = space.distances_apart(row, distinct)
+    rest = distinct[~(sure & apart[distinct])]
+    away[~(sure & apart[distinct])] = space.distances(np.full(len(rest), row), rest)
+    away = away[which]
     pad = max(0, k + 1 - len(candidates))
     candidates = np.pad(candidates, (0, pad))
     return space.select(candidates[None], np.pad(away, (0, pad), constant_values=np.inf)[None], k)

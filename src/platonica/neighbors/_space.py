@@ -135,6 +135,30 @@ class Space:
             gap.sum(axis=1, out=squares[part])
         return self._round(np.sqrt(squares, out=squares))
 
+    @cached_property
+    def supports(self) -> NDArray[np.float32] | None:
+        """Ones where rows are not 0; None unless most features are."""
+        supports = (self.rows != 0).astype(np.float32)
+        return supports if supports.mean() < 0.5 else None
+
+    @cached_property
+    def _squares(self) -> _Float:
+        return np.concatenate(
+            [np.square(self.rows[p]).sum(axis=1) for p in slices(len(self), ROWS)]
+        )
+
+    def distances_apart(self, row: int, others: _Index) -> tuple[_Float, NDArray[np.bool_]]:
+        """Distances of rows without a common feature, and where they are sure to be as measured.
+
+        Then the squared norms add up. This sum and the direct one differ by at most ``spread``:
+        half of 20 + log2(d) roundings each, and a root. Where no step of the rounding lies so
+        near, both give the same bits; so masses of exact ties need not be measured.
+        """
+        distances = np.sqrt(self._squares[row] + self._squares[others])
+        spread = (24 + self.rows.shape[1].bit_length()) * 2.0**-53
+        low = self._round(distances * (1 - spread))
+        return low, low == self._round(distances * (1 + spread))
+
     def unscaled(self, distances: _Float) -> _Float:
         """Return distances in units of the features; ``rows`` are divided by 2^exponent."""
         return _ldexp(distances, self.exponent)
@@ -144,18 +168,18 @@ class Space:
 
         The direct sum has a relative error of about 2^-50. Unit rows carry an error of 2^-53
         of their own in every feature, which two distances that are equal for X do not share:
-        2^-50 absolutely. Steps of 2^-45 (cosine) and of 44 bits (euclidean) lie well above
+        2^-50 absolutely. Steps of 2^-44 (cosine) and of 44 bits (euclidean) lie well above
         both, and far below any difference that features mean.
         """
         if self.metric == "cosine":
-            return _ldexp(np.rint(distances * 2.0**45), -45)
+            return _ldexp(np.rint(distances * 2.0**44), -44)
         mantissa, exponent = np.frexp(distances)
         return _ldexp(np.rint(mantissa * 2.0**44), exponent - 44)
 
     def tie_width(self, distances: _Float) -> _Float:
         """More than two distances can differ and be rounded to the same."""
         if self.metric == "cosine":
-            return np.full_like(distances, 2.0**-44)
+            return np.full_like(distances, 2.0**-43)
         return distances * 2.0**-42
 
     def select(self, candidates: _Index, distances: _Float, k: int) -> Ranked:
