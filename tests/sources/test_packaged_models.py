@@ -53,6 +53,7 @@ def assert_close(found, expected, relative=1e-4):
     assert error.max() < relative
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IMAGE_MODELS + TEXT_MODELS)
 def test_features_do_not_depend_on_the_batch(load_model, pictures, sentences, name):
     model = load_model(name)
@@ -169,7 +170,12 @@ def test_hooks_are_gone_after_use_and_after_an_exception(load_model, pictures):
 
 
 @pytest.mark.parametrize(
-    "name", ["pip:efficientnet-lite0", "pip:all-minilm-l6-v2", "pip:smollm2-135m"]
+    "name",
+    [
+        "pip:efficientnet-lite0",
+        "pip:all-minilm-l6-v2",
+        pytest.param(SMOLLM2, marks=pytest.mark.slow),
+    ],
 )
 def test_the_untrained_twin(load_model, pictures, sentences, name):
     import torch
@@ -177,15 +183,14 @@ def test_the_untrained_twin(load_model, pictures, sentences, name):
     trained = load_model(name)
     payloads = pictures[:2] if "efficientnet" in name else sentences[:2]
     state = torch.random.get_rng_state()
-    twins = [resolve_model(f"{name}?init=random&seed={seed}").load() for seed in (0, 0, 1)]
-    default = resolve_model(f"{name}?init=random").load() if "smollm2" not in name else twins[0]
+    queries = ("?init=random", "?init=random&seed=0", "?init=random&seed=1")
+    twins = [resolve_model(name + query).load() for query in queries]
     assert torch.equal(torch.random.get_rng_state(), state)
     layer = last(trained)
-    features = [encode(twin, payloads, layers=[layer])[0][layer] for twin in (*twins, default)]
+    features = [encode(model, payloads, layers=[layer])[0][layer] for model in (*twins, trained)]
     np.testing.assert_array_equal(features[1], features[0])
-    np.testing.assert_array_equal(features[3], features[0])
-    assert not np.allclose(features[2], features[0], rtol=1e-2)
-    assert not np.allclose(encode(trained, payloads, layers=[layer])[0][layer], features[0], 1e-2)
+    for other in features[2:]:
+        assert not np.allclose(other, features[0], rtol=1e-2)
     assert twins[0].n_parameters == trained.n_parameters
     assert [each.name for each in twins[0].layers] == [each.name for each in trained.layers]
     cards = [resolve_model(name + query) for query in ("", "?init=random", "?init=random&seed=1")]
