@@ -29,6 +29,7 @@ demo: $(VENV)/.ready
 	@$(BIN)/platonica compare $(VISION) $(TEXT) $(CONTROLS) --data stamps --null 999 --out $(DEMO)
 
 test: check core
+	@$(BIN)/python -c "from platonica.sources.data import load_data; load_data('stamps')"
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.ready

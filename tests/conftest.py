@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import zlib
 from pathlib import Path
@@ -9,6 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from platonica.errors import MissingExtraError
+from platonica.sources.data import load_data
+from platonica.sources.data.stamps import find_stamps
+from platonica.sources.extraction import extract
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,21 +44,37 @@ def store(tmp_path, monkeypatch):
     return tmp_path / "store"
 
 
+# Where the stamps are before any test points the store elsewhere; `make test` fetches them.
+STAMPS = find_stamps()
+
+
 @pytest.fixture(scope="session")
-def stamp_features(tmp_path_factory):
+def stamps_data():
+    """The stamps, if they are on this machine."""
+    if STAMPS is None:
+        pytest.skip("no stamps: platonica.sources.data.load_data('stamps') fetches them")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLATONICA_STORE", str(STAMPS.parent.parent))
+        return load_data("stamps")
+
+
+@pytest.fixture(scope="session")
+def stamp_features(stamps_data, tmp_path_factory):
     """Features of a model on the stamps, extracted once a session into a store of its own."""
-    extraction = pytest.importorskip("platonica.sources.extraction")
-    pytest.importorskip("torch")
-    data = pytest.importorskip("platonica.sources.data")
-    if data.load_data("stamps").items == []:
-        pytest.skip("no stamps")
     root = tmp_path_factory.mktemp("stamps-store")
-    loaded = {}
 
+    @functools.cache
     def features(model):
-        if model not in loaded:
-            loaded[model] = extraction.extract(model, "stamps", store=root)
-        return loaded[model]
+        try:
+            return extract(model, stamps_data, store=root)
+        except MissingExtraError as error:
+            return error
 
-    features.store = root
-    return features
+    def features_or_skip(model):
+        found = features(model)
+        if isinstance(found, MissingExtraError):
+            pytest.skip(str(found))
+        return found
+
+    features_or_skip.store = root
+    return features_or_skip

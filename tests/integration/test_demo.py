@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import platonica
+from platonica.sources.data.stamps import find_stamps
 
 pytestmark = [pytest.mark.models, pytest.mark.stamps, pytest.mark.slow]
 
@@ -67,6 +68,9 @@ def test_trained_exceeds_every_control(text, stamp_features):
     assert last("pip:efficientnet-lite0") > max(last(control) for control in CONTROLS) + 0.02
 
 
+STAMPS = find_stamps()
+
+
 def command(*arguments, **environment):
     done = subprocess.run(
         [sys.executable, "-m", "platonica", *arguments],
@@ -81,6 +85,7 @@ def test_the_command_makes_table_records_and_report(stamp_features, tmp_path):
     store = {"PLATONICA_STORE": str(stamp_features.store)}
     for model in models:
         stamp_features(model)
+    (stamp_features.store / "data").symlink_to(STAMPS.parent)
     done = command("compare", *models, "--data", "stamps", "--null", "199", "--out",
                    str(tmp_path / "run"), **store)  # fmt: skip
     report = tmp_path / "run" / "report.html"

@@ -9,8 +9,6 @@ import pytest
 from PIL import Image
 
 from platonica.errors import MissingExtraError
-from platonica.sources.data import load_data
-from platonica.sources.data.stamps import find_stamps
 from platonica.sources.models import resolve_model
 
 SENTENCES = [
@@ -46,18 +44,10 @@ def load_model():
     return load_or_skip
 
 
-# The store of a session's first test, before any test points it elsewhere.
-_STAMPS = find_stamps()
-
-
 @pytest.fixture(scope="session")
-def stamps():
+def stamps(stamps_data):
     """The items of the stamps, if they are on this machine."""
-    if _STAMPS is None:
-        pytest.skip("no stamps: load_data('stamps') fetches them")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PLATONICA_STORE", str(_STAMPS.parent.parent))
-        return load_data("stamps").items
+    return stamps_data.items
 
 
 @pytest.fixture(scope="session")

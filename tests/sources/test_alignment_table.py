@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-from platonica.sources.models import resolve_model
-
 pytestmark = [pytest.mark.models, pytest.mark.stamps, pytest.mark.slow]
 
 K = 10
@@ -19,19 +17,12 @@ def neighbors(features):
 
 
 @pytest.fixture(scope="module")
-def graph_of(load_model, stamps):
+def graph_of(stamp_features):
     """A function from a name to the neighbours in its last layer."""
 
     def graph(name):
-        modality = resolve_model(name).modality
-        payloads = [item.payloads[modality][0] for item in stamps]
-        model = load_model(name)
-        layer = model.layers[-1].name
-        parts = [
-            model.encode(payloads[first : first + 32], [layer], pooling="auto").layers[layer]
-            for first in range(0, len(payloads), 32)
-        ]
-        return neighbors(np.concatenate(parts))
+        features = stamp_features(name)
+        return neighbors(features.array(features.layer_names[-1]))
 
     return graph
 

@@ -133,9 +133,10 @@ def test_the_head_is_extract_features(load_model, pictures):
         stem = net._swish(net._bn0(net._conv_stem(batch)))
         first = net._blocks[0](stem)
     features, _ = encode(model, pictures)
-    assert_close(features["head"], head.numpy(), 1e-6)
-    assert_close(features["stem"], stem.mean((2, 3)).numpy(), 1e-6)
-    assert_close(features["blocks.0"], first.mean((2, 3)).numpy(), 1e-6)
+    # 1e-5: the library takes nine images at once and we fewer, which rounds differently
+    assert_close(features["head"], head.numpy(), 1e-5)
+    assert_close(features["stem"], stem.mean((2, 3)).numpy(), 1e-5)
+    assert_close(features["blocks.0"], first.mean((2, 3)).numpy(), 1e-5)
     assert sum(p.numel() for p in net.parameters()) == 4_652_008
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from typing import Any
 
 from platonica.errors import PlatonicaError
 
@@ -13,6 +15,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; user errors are one line on standard error and exit with 2."""
     from platonica.cli._app import app
 
+    warnings.showwarning = _show_warning
     try:
         app(arguments, prog_name="platonica")
     except PlatonicaError as error:
@@ -22,3 +25,8 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    """Print a warning as one line, without the place in the code that it comes from."""
+    print("platonica: warning:", " ".join(str(message).split()), file=sys.stderr)

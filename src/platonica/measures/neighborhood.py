@@ -127,10 +127,11 @@ class MutualKnn(MeasureBase):
         tied = state.graph.n_tied_rows
         if not tied:
             return []
+        share = state.graph.n_arbitrary / (state.n_items * self.k)
         return [
             f"{tied} of {state.n_items} items ({tied / state.n_items:.1%}) have their k-th "
-            "neighbour tied with another item (duplicates?); ties are broken by a priority of "
-            "the space's own"
+            f"neighbour tied with another item; {share:.1%} of all neighbours were chosen among "
+            "equals, by a priority of the space's own"
         ]
 
 
@@ -160,7 +161,8 @@ def mutual_knn(X: Any, Y: Any, *, k: int = 10) -> float:
     ShapeError
         X and Y differ in their number of rows; k or n_items out of range.
     DegenerateInputError
-        Non-finite or constant features, a row of zeros, or more than half of the rows tied.
+        Non-finite or constant features, a row of zeros, or more than half of the
+        neighbours tied with items left out.
 
     References
     ----------

@@ -36,6 +36,8 @@ class KnnGraph:
     metric : {"cosine", "euclidean"}
     n_tied_rows : int
         Rows whose k-th neighbour is exactly as far as an item that is not in the list.
+    n_arbitrary : int
+        Of the n_items x k neighbours, those that were chosen by priority among equals.
     n_reranked_rows : int
         Rows whose set of neighbours float32 alone left open. It may depend on the block size;
         the graph does not.
@@ -45,6 +47,7 @@ class KnnGraph:
     distances: _Float
     metric: Metric
     n_tied_rows: int
+    n_arbitrary: int
     n_reranked_rows: int
 
     @property
@@ -92,7 +95,7 @@ def knn_graph(
         k out of range, groups of another length, or fewer than k items outside a group.
     DegenerateInputError
         NaN, infinite or constant features, a zero row under cosine, or more than half of the
-        rows with a tie between neighbours and others.
+        neighbours chosen by priority among equals.
 
     Notes
     -----
@@ -183,7 +186,7 @@ def restrict(
     ShapeError
         k or rows out of range, X of another length, or rows run short and X is None.
     DegenerateInputError
-        More than half of the rows have a tie between neighbours and others.
+        More than half of the neighbours are chosen by priority among equals.
     """
     kept = _check_rows(rows, len(graph.indices))
     k = check_k(k, len(kept))
@@ -204,10 +207,10 @@ def restrict(
 
 
 def _finish(ranked: Ranked, metric: Metric, n_reranked: int) -> KnnGraph:
-    n_tied = int(ranked.tied.sum())
-    refuse_collapsed(n_tied, *ranked.indices.shape)
-    indices = ranked.indices.astype(np.int32)
-    return KnnGraph(indices, ranked.distances, metric, n_tied, n_reranked)
+    n_arbitrary = ranked.n_arbitrary
+    refuse_collapsed(n_arbitrary, *ranked.indices.shape)
+    indices, n_tied = ranked.indices.astype(np.int32), int(ranked.tied.sum())
+    return KnnGraph(indices, ranked.distances, metric, n_tied, n_arbitrary, n_reranked)
 
 
 def _stored(graph: KnnGraph, kept: _Index, k: int) -> tuple[Ranked, _Index]:

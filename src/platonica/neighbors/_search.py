@@ -272,11 +272,11 @@ def search_some(space: Space, queries: _Index, k: int, pool: ThreadPoolExecutor)
         ]
 
     found: list[Ranked] = []
-    n_tied = 0
+    n_arbitrary = 0
     for ranked in pool.map(search, slices(len(queries), max(1, 2**21 // len(space)))):
         found += ranked
-        n_tied += sum(int(one.tied[0]) for one in ranked)
-        refuse_collapsed(n_tied, len(space), k)  # before hours are spent on it
+        n_arbitrary += sum(one.n_arbitrary for one in ranked)
+        refuse_collapsed(n_arbitrary, len(space), k)  # before hours are spent on it
     return Ranked(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 

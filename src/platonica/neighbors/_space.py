@@ -42,6 +42,12 @@ class Ranked(NamedTuple):
         for whole, piece in zip(self, part, strict=True):
             whole[rows] = piece
 
+    @property
+    def n_arbitrary(self) -> int:
+        """Neighbours that priority chose: as far as the k-th, where that is tied."""
+        last = self.distances == self.distances[:, -1:]
+        return int(last[self.tied].sum())
+
     def take(self, rows: _Index) -> Ranked:
         return Ranked(self.indices[rows], self.distances[rows], self.tied[rows])
 
@@ -244,9 +250,9 @@ def _group_codes(groups: Sequence[Hashable] | None, n_items: int) -> NDArray[np.
     return None if len(set(codes)) == n_items else np.array(codes, dtype=np.int32)
 
 
-def refuse_collapsed(n_tied: int, n_items: int, k: int) -> None:
-    if 2 * n_tied > n_items:
+def refuse_collapsed(n_arbitrary: int, n_items: int, k: int) -> None:
+    if 2 * n_arbitrary > n_items * k:
         raise DegenerateInputError(
-            f"X is collapsed: in at least {n_tied} of {n_items} rows the neighbour of rank "
-            f"k = {k} is as far as one that is left out, so that the lists are arbitrary"
+            f"X is collapsed: at least {n_arbitrary} of {n_items} x {k} neighbours are as far as "
+            "items that are left out, so that the lists are arbitrary"
         )

@@ -201,7 +201,9 @@ def _encode(
     except InvalidItemError as error:
         suspects = [rows.items[rows.item_index[row]] for row in batch]
         bad = next((reason for item in suspects if (reason := _problem(card, item))), str(error))
-        raise InvalidItemError(f"{plan.data}: {bad}; on_bad_item='skip' leaves it out") from error
+        raise InvalidItemError(
+            f"{plan.data}: {bad}; leave it out with on_bad_item='skip' (--skip-bad-items)"
+        ) from error
     layers = {}
     for name in names:
         if name not in encoded.layers:
@@ -283,7 +285,9 @@ def _rows(card: ModelCard, data: Data, items: Sequence[Item]) -> _Rows:
     for i, item in enumerate(items):
         problem = _missing_or_blank(card, item)
         if problem:
-            raise InvalidItemError(f"{data.name}: {problem}; on_bad_item='skip' leaves it out")
+            raise InvalidItemError(
+                f"{data.name}: {problem}; leave it out with on_bad_item='skip' (--skip-bad-items)"
+            )
         payloads.extend(item.payloads[card.modality])
         index.extend([i] * len(item.payloads[card.modality]))
     return _Rows(items, payloads, index)

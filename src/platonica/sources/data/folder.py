@@ -95,13 +95,9 @@ def _captions(record: dict[str, Any], where: str, file_name: str) -> tuple[str, 
         return ()
     given = record[key]
     texts = given if isinstance(given, list) else [given]
-    if not texts:
-        raise InvalidItemError(f"{where}: {file_name!r} has an empty list of captions")
-    for text in texts:
+    for text in texts:  # blank ones are left to the extraction, which may be told to skip them
         if not isinstance(text, str):
             raise InvalidItemError(f"{where}: a caption of {file_name!r} is no string: {text!r}")
-        if not text.strip():
-            raise InvalidItemError(f"{where}: {file_name!r} has an empty caption")
     return tuple(texts)
 
 
