@@ -4,7 +4,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+# The first Python that runs and is new enough.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && \
+	command -v $$python && break; done)
 VENV := .venv
 CORE := .venv-core
 BIN := $(VENV)/bin
@@ -56,7 +59,7 @@ clean:
 	rm -rf $(VENV) $(CORE) $(DEMO)
 
 define new_environment
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@test -n "$(PYTHON)" || \
 		{ echo "platonica needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1) || \
 		{ echo "run: apt-get install python3-venv" >&2; rm -rf $(1); exit 1; }

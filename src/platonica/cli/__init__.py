@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; user errors are one line on standard error and exit with 2."""
     from platonica.cli._app import app
 
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         app(arguments, prog_name="platonica")
     except PlatonicaError as error:

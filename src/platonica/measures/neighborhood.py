@@ -114,7 +114,7 @@ class MutualKnn(MeasureBase):
         counts = shared_edges_permuted(
             [a.graph.indices for a in A], [b.graph.indices for b in B], orders
         )
-        return np.asarray(counts / (A[0].n_items * self.k))
+        return counts / (A[0].n_items * self.k)
 
     def null_moments(self, a: KnnState, b: KnnState) -> Moments:
         """Exact mean under free exchange: k / (n - 1), whatever the spaces."""
