@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACCENT", "CHARACTER", "FONT", "INK", "LINE", "MARKERS", "MUTED", "RAMP",
-    "canvas", "colour_bar", "ink", "label_style", "readable_on", "write",
+    "canvas", "colour_bar", "ink", "label_style", "readable_on", "unseen_glyphs_allowed", "write",
 ]  # fmt: skip
 
 INK, MUTED, LINE, ACCENT = "#1c2733", "#6b7785", "#d5dbe1", "#b3461f"
@@ -25,6 +27,17 @@ FONT = 8.5
 CHARACTER = 0.073  # average width of a character of a label, inches
 
 _MODALITY_INK = {"image": "#1d5c91", "text": "#a04a12"}
+
+
+@contextmanager
+def unseen_glyphs_allowed() -> Iterator[None]:
+    """Measure text whose characters the fonts of this machine lack, without a warning.
+
+    The reader's fonts draw the text of an SVG; those here only measure it.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
+        yield
 
 
 def write(axes: Any, x: float, y: float, text: str, **style: Any) -> Any:
