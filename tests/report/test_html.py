@@ -167,6 +167,16 @@ def test_scores_stand_with_null_p_and_calibration(one_measure):
     assert "not computed" not in words
 
 
+def test_a_page_of_two_models_and_one_layer_each(one_measure):
+    record = one_measure["records"][0]
+    record.update(x={"name": "file:a.npy"}, y={"name": "file:b.npy"}, layer_scores=[[0.2]])
+    one_measure.update(records=[record], models=[], data=None)
+    page = Page(render_report(one_measure))
+    assert page.faults == []
+    assert "2 models, 1 pair, 498 items" in page.text
+    assert "there are 2 models" in page.text
+
+
 def test_an_interval_that_was_not_computed_is_said(text):
     assert "not computed" in text
 
@@ -191,6 +201,9 @@ def test_an_undefined_score_is_shown_as_such_with_its_reason(one_measure):
     ("spoil", "said"),
     [
         (lambda run: run.update(data=None), "no data set was recorded"),
+        (lambda run: [m.update(control=False) for m in run["models"]], "No control was compared"),
+        (lambda run: [m.update(modality="") for m in run["models"]], "Pairs of models (55)"),
+        (lambda run: run["models"][0].update(modality=""), "Other pairs (30)"),
         (lambda run: run.update(rng=17), "<dd>17</dd>"),
         (lambda run: run.update(versions={}), "not recorded"),
         (lambda run: [m.update(modality="") for m in run["models"]], "modality not stated"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "ACCENT", "CHARACTER", "FONT", "INK", "LINE", "MARKERS", "MUTED", "RAMP",
+    "ACCENT", "BAR", "CHARACTER", "FONT", "INK", "LINE", "MARKERS", "MUTED", "RAMP",
     "canvas", "colour_bar", "ink", "label_style", "readable_on", "unseen_glyphs_allowed", "write",
 ]  # fmt: skip
 
@@ -24,6 +24,7 @@ MARKERS = {"image": "o", "text": "s", "": "D"}
 # Light to dark in even steps of lightness: safe for colour-blind eyes, and right in grey print.
 RAMP = ("#f7f9f7", "#dcebe3", "#b5d8cf", "#7fbcbd", "#4797a8", "#23708f", "#174a70", "#0f2747")
 FONT = 8.5
+BAR = 1.9  # height of a colour bar, inches
 CHARACTER = 0.073  # average width of a character of a label, inches
 
 _MODALITY_INK = {"image": "#1d5c91", "text": "#a04a12"}
@@ -77,7 +78,7 @@ def canvas(margins: tuple[float, float, float, float], size: tuple[float, float]
 
 
 def colour_bar(
-    figure: Figure, axes: Any, norm: Any, colours: Any, title: str, tall: float = 2.6
+    figure: Figure, axes: Any, norm: Any, colours: Any, title: str, tall: float = BAR
 ) -> Any:
     """Draw a colour bar of a height in inches to the right of the axes, and return it."""
     from matplotlib.cm import ScalarMappable
