@@ -169,6 +169,12 @@ def run() -> dict:
     return make_run()
 
 
+@pytest.fixture(scope="module")
+def whole_run() -> dict:
+    """The same run for tests that only read what was made of it."""
+    return make_run()
+
+
 @pytest.fixture
 def one_measure() -> dict:
     return make_run(measures=("mutual_knn",))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "ACCENT", "CHARACTER", "FONT", "INK", "LINE", "MARKERS", "MUTED", "RAMP",
-    "canvas", "colour_bar", "ink", "label_style", "readable_on", "write",
+    "ACCENT", "BAR", "CHARACTER", "FONT", "INK", "LINE", "MARKERS", "MUTED", "RAMP",
+    "canvas", "colour_bar", "ink", "label_style", "readable_on", "unseen_glyphs_allowed", "write",
 ]  # fmt: skip
 
 INK, MUTED, LINE, ACCENT = "#1c2733", "#6b7785", "#d5dbe1", "#b3461f"
@@ -22,9 +24,21 @@ MARKERS = {"image": "o", "text": "s", "": "D"}
 # Light to dark in even steps of lightness: safe for colour-blind eyes, and right in grey print.
 RAMP = ("#f7f9f7", "#dcebe3", "#b5d8cf", "#7fbcbd", "#4797a8", "#23708f", "#174a70", "#0f2747")
 FONT = 8.5
+BAR = 1.9  # height of a colour bar, inches
 CHARACTER = 0.073  # average width of a character of a label, inches
 
 _MODALITY_INK = {"image": "#1d5c91", "text": "#a04a12"}
+
+
+@contextmanager
+def unseen_glyphs_allowed() -> Iterator[None]:
+    """Measure text whose characters the fonts of this machine lack, without a warning.
+
+    The reader's fonts draw the text of an SVG; those here only measure it.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
+        yield
 
 
 def write(axes: Any, x: float, y: float, text: str, **style: Any) -> Any:
@@ -64,7 +78,7 @@ def canvas(margins: tuple[float, float, float, float], size: tuple[float, float]
 
 
 def colour_bar(
-    figure: Figure, axes: Any, norm: Any, colours: Any, title: str, tall: float = 2.6
+    figure: Figure, axes: Any, norm: Any, colours: Any, title: str, tall: float = BAR
 ) -> Any:
     """Draw a colour bar of a height in inches to the right of the axes, and return it."""
     from matplotlib.cm import ScalarMappable

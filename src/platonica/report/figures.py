@@ -13,6 +13,7 @@ import numpy as np
 
 from platonica.report.drawing import (
     ACCENT,
+    BAR,
     CHARACTER,
     FONT,
     INK,
@@ -26,7 +27,7 @@ from platonica.report.drawing import (
     readable_on,
     write,
 )
-from platonica.report.formatting import MINUS, format_number, significance
+from platonica.report.formatting import MINUS, format_number, shorten, significance
 from platonica.report.grids import Grid
 from platonica.report.labels import draw_legend, draw_scale, place_labels
 from platonica.report.layout import ModelMap
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cell_id", "layer_heatmap", "model_map", "pair_heatmap"]
 
-_LEGIBLE = 30  # more rows or columns than this: no numbers in the cells
+_LEGIBLE = 40  # more rows or columns than this: no numbers in the cells
 _GAP = 0.32  # of a cell, between groups of models
 
 
@@ -69,10 +70,10 @@ def pair_heatmap(grid: Grid, *, prefix: str = "cell") -> Figure:
     left = 0.25 + CHARACTER * max(len(m.label) for m in grid.rows)
     top = 0.3 + 0.65 * CHARACTER * max(len(m.label) for m in grid.columns)
     right = max(0.95, 0.72 * CHARACTER * len(grid.columns[-1].label) + 0.2)
+    tall = (rows[-1] + 1) * high
+    margins = (left, top, right, max(0.2, BAR + 0.12 - tall))
     figure: Figure
-    figure, axes = canvas(
-        (left, top, right, 0.2), ((columns[-1] + 1) * wide, (rows[-1] + 1) * high)
-    )
+    figure, axes = canvas(margins, ((columns[-1] + 1) * wide, tall))
     axes.set(xlim=(-0.5, columns[-1] + 0.5), ylim=(rows[-1] + 0.5, -0.5))
     norm, colours = _colours(values)
     legible = max(len(rows), len(columns)) <= _LEGIBLE
@@ -114,23 +115,15 @@ def layer_heatmap(pair: PairView, *, measure: str, direction: str = "similarity"
     if len(scores) > scores.shape[1]:
         scores, sides = scores.T, sides[::-1]
     (rows, row_layers, row_best), (columns, column_layers, column_best) = sides
-    n_rows, n_columns = scores.shape
     row_names, column_names = _layer_labels(rows, row_layers), _layer_labels(columns, column_layers)
-    side = min(0.34, 10.5 / n_columns)
-    wide = max(side, 2.4 / n_columns)
-    high = max(side, min(0.6, 0.085 * len(rows.label) / n_rows))
-    left = 0.75 + CHARACTER * max(map(len, row_names))
-    top = 0.6 + CHARACTER * max(map(len, column_names))
-    bottom = max(0.35, 1.9 - n_rows * high)
-    figure: Figure
-    figure, axes = canvas((left, top, 1.35, bottom), (n_columns * wide, n_rows * high))
+    figure, axes, (wide, high) = _layer_canvas(rows, row_names, column_names)
     norm, colours = _layer_colours(scores, pair.pair_null_mean, direction)
     axes.pcolormesh(
         np.ma.masked_invalid(scores), cmap=colours, norm=norm, edgecolors="white",
-        linewidth=0.8 if n_columns <= 40 else 0, rasterized=scores.size > 5000,
+        linewidth=0.8 if max(scores.shape) <= 40 else 0, rasterized=scores.size > 5000,
     )  # fmt: skip
     axes.set_facecolor("#e4e7ea")  # shows where a score is undefined
-    axes.set(xlim=(0, n_columns), ylim=(n_rows, 0))
+    axes.set(xlim=(0, scores.shape[1]), ylim=(scores.shape[0], 0))
     if row_best in row_layers and column_best in column_layers:
         _frame(axes, row_layers.index(row_best), column_layers.index(column_best), pair.score)
     axes.xaxis.tick_top()
@@ -142,12 +135,7 @@ def layer_heatmap(pair: PairView, *, measure: str, direction: str = "similarity"
         axis.set_label_text(model.label, parse_math=False, color=ink(model), fontsize=10.5)
         axis.labelpad = 8
     bar = colour_bar(figure, axes, norm, colours, measure, tall=1.5)
-    if pair.pair_null_mean is not None and norm.vmin <= pair.pair_null_mean <= norm.vmax:
-        bar.ax.axhline(pair.pair_null_mean, color=ACCENT, linewidth=2.2)
-        write(
-            bar.ax, 0.5, -0.06, f"null {format_number(pair.pair_null_mean)}", color=ACCENT,
-            fontsize=8, va="top", transform=bar.ax.transAxes,
-        )  # fmt: skip
+    _mark_null(bar, norm, pair.pair_null_mean)
     return figure
 
 
@@ -258,10 +246,36 @@ def _model_labels(
 # -- layers ------------------------------------------------------------------------------------
 
 
+def _mark_null(bar: Any, norm: Any, null: float | None) -> None:
+    """Show on a colour bar where chance lies."""
+    if null is None or not norm.vmin <= null <= norm.vmax:
+        return
+    bar.ax.axhline(null, color=ACCENT, linewidth=2.2)
+    write(
+        bar.ax, 0.5, -0.06, f"null {format_number(null)}", color=ACCENT, fontsize=8, va="top",
+        transform=bar.ax.transAxes,
+    )  # fmt: skip
+
+
+def _layer_canvas(
+    rows: ModelView, row_names: Sequence[str], column_names: Sequence[str]
+) -> tuple[Figure, Any, tuple[float, float]]:
+    """Make room for the names; return figure, axes, and width and height of a cell in inches."""
+    n_rows, n_columns = len(row_names), len(column_names)
+    side = min(0.34, 10.5 / n_columns)
+    wide = max(side, 2.4 / n_columns)
+    high = max(side, min(0.6, 0.085 * len(rows.label) / n_rows))
+    left = 0.75 + CHARACTER * max(map(len, row_names))
+    top = 0.6 + CHARACTER * max(map(len, column_names))
+    bottom = max(0.35, BAR - n_rows * high)
+    figure, axes = canvas((left, top, 1.35, bottom), (n_columns * wide, n_rows * high))
+    return figure, axes, (wide, high)
+
+
 def _layer_labels(model: ModelView, layers: Sequence[str]) -> list[str]:
     depths = [model.depth(layer) for layer in layers]
     return [
-        layer if depth is None else f"{layer}   {depth:.2f}"
+        shorten(layer, 32) if depth is None else f"{shorten(layer, 32)}   {depth:.2f}"
         for layer, depth in zip(layers, depths, strict=True)
     ]
 

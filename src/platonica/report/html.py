@@ -24,11 +24,8 @@ from platonica.report.views import BlockView, Kind, PairView, RunView, modality_
 
 __all__ = ["render_report", "write_report"]
 
-_KINDS: tuple[tuple[Kind, str], ...] = (
-    ("across", "Pairs across modalities"),
-    ("within", "Pairs within one modality"),
-    ("control", "Pairs with a control"),
-)
+_KINDS: tuple[Kind, ...] = ("across", "within", "control")
+_MAX_TOOLTIPS = 1600  # cells of one heat map; more would make the page too large
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,7 @@ def _section(slug: str, block: BlockView, view: RunView) -> _Section:
             _Picture(grid.title, _grid_svg(grid, f"{slug}-g{i}", block))
             for i, grid in enumerate(grids)
         ),
-        groups=tuple((title, block.of(kind)) for kind, title in _KINDS if block.of(kind)),
+        groups=tuple((_heading(kind, block), block.of(kind)) for kind in _KINDS if block.of(kind)),
         nulls={null: number for number, (null, _) in enumerate(block.nulls, 1)},
         wordings=block.wordings,
         warnings=_numbered([w for pair in block.pairs for w in pair.warnings]),
@@ -158,6 +155,19 @@ def _section(slug: str, block: BlockView, view: RunView) -> _Section:
     )
 
 
+def _heading(kind: Kind, block: BlockView) -> str:
+    """Name a group of pairs; what no one stated is not called one modality."""
+    if kind == "within" and any(p.x.modality != p.y.modality for p in block.of("within")):
+        return "Other pairs"
+    if kind == "within" and any(not p.x.modality for p in block.of("within")):
+        return "Pairs of models"
+    return {
+        "across": "Pairs across modalities",
+        "within": "Pairs within one modality",
+        "control": "Pairs with a control",
+    }[kind]
+
+
 def _grid_svg(grid: Grid, prefix: str, block: BlockView) -> Markup:
     tooltips = {
         cell_id(prefix, i, j): _tooltip(pair)
@@ -165,6 +175,8 @@ def _grid_svg(grid: Grid, prefix: str, block: BlockView) -> Markup:
         for j, pair in enumerate(row)
         if pair is not None
     }
+    if len(tooltips) > _MAX_TOOLTIPS:
+        tooltips = {}
     label = f"Heat map of calibrated scores, {grid.title}, {block.title}"
     return _svg(pair_heatmap(grid, prefix=prefix), prefix, label, tooltips)
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from platonica.report.drawing import INK, MARKERS, MUTED, ink, label_style, write
+from platonica.report.drawing import (
+    INK,
+    MARKERS,
+    MUTED,
+    ink,
+    label_style,
+    unseen_glyphs_allowed,
+    write,
+)
 from platonica.report.layout import ModelMap
 from platonica.report.views import ModelView, modality_name
 
@@ -35,7 +43,8 @@ def place_labels(figure: Figure, axes: Any, layout: ModelMap) -> None:
     for i in np.argsort(crowd, kind="stable"):
         model = layout.models[i]
         label = write(axes, 0, 0, model.label, ha="left", va="bottom", **label_style(model))
-        extent = label.get_window_extent(renderer)
+        with unseen_glyphs_allowed():
+            extent = label.get_window_extent(renderer)
         width, height = extent.width, extent.height
         box = min(_places(pixels[i], width, height, scale), key=_cover(taken, frame))
         taken.append(box)

@@ -67,9 +67,12 @@ def map_models(grid: Grid) -> ModelMap:
     left_out = tuple(m for i, m in enumerate(grid.rows) if i not in kept)
     if len(kept) < 3:
         reason = (
-            f"a map needs the calibrated scores of all pairs among at least three models; "
-            f"{n_missing} of the {n_pairs} pairs are missing or undefined"
+            "a map needs at least three models with the calibrated scores of all pairs among them"
         )
+        if n_models < 3:
+            reason += f"; there are {n_models} models"
+        else:
+            reason += f"; {n_missing} of the {n_pairs} pairs are missing or undefined"
         return ModelMap((), np.empty((0, 2)), 0.0, n_pairs, n_missing, left_out, reason)
     delta = delta[np.ix_(kept, kept)]
     points = metric_scaling(delta)

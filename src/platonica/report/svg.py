@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
+
+from platonica.report.drawing import unseen_glyphs_allowed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,9 +70,7 @@ def _render(figure: Figure, salt: str) -> str:
 
     stream = io.StringIO()
     settings = {"svg.fonttype": "none", "svg.hashsalt": salt}
-    with rc_context(settings), warnings.catch_warnings():
-        # The reader's fonts draw the text, not those that only measure it here.
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
+    with rc_context(settings), unseen_glyphs_allowed():
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(stream, format="svg", metadata=nothing, transparent=True, dpi=150)
     text = stream.getvalue()

@@ -133,7 +133,7 @@ def _caption(blocks: Sequence[BlockView]) -> Text:
     if nulls:
         more = f" (and {len(nulls) - 1} more wordings)" if len(nulls) > 1 else ""
         lines.append(f"null: {nulls[0]}{more}")
-    lines.append("calib.: chance-normalised score, 0 is the mean of the null, 1 is identity")
+    lines.append("calib.: chance-normalised score, 0 is the mean of the null, 1 the best possible")
     if any(m.control for b in blocks for p in b.pairs for m in (p.x, p.y)):
         lines.append("° control: what agreement has to beat")
     for reason in dict.fromkeys(p.reason for b in blocks for p in b.pairs if p.has_undefined):
