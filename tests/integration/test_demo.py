@@ -39,7 +39,7 @@ LAST_LAYERS = {
 }
 
 
-@pytest.mark.parametrize(("vision", "text"), LAST_LAYERS, ids=" x ".join)
+@pytest.mark.parametrize(("vision", "text"), list(LAST_LAYERS))
 def test_last_layers_agree_with_the_values_measured_elsewhere(vision, text, stamp_features):
     x, y = stamp_features(vision), stamp_features(text)
     result = platonica.compare(x, y, layers="last")
@@ -50,7 +50,7 @@ def test_last_layers_agree_with_the_values_measured_elsewhere(vision, text, stam
     assert abs(result.null_mean - result.pair_null_mean) < 3 * error
 
 
-@pytest.mark.parametrize(("vision", "text"), itertools.product(TRAINED, SENTENCES), ids=str)
+@pytest.mark.parametrize(("vision", "text"), list(itertools.product(TRAINED, SENTENCES)))
 def test_trained_pairs_are_significant_after_the_layer_maximum(vision, text, stamp_features):
     result = platonica.compare(stamp_features(vision), stamp_features(text))
     assert result.n_layer_pairs >= 50

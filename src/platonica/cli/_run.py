@@ -112,6 +112,7 @@ def run_comparisons(settings: Settings) -> dict[str, Any]:
         "schema_version": 1,
         "command": settings.command(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rng": settings.seed,
         "versions": _versions(),
         "data": None
         if data is None

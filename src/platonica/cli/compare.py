@@ -76,7 +76,7 @@ def compare(
         return
     from platonica.report import comparison_table
 
-    stdout_console().print(comparison_table(run["records"]))
+    stdout_console().print(comparison_table(run["records"], run["models"]))
     if report is not None:
         typer.echo(str(report))
 

@@ -134,7 +134,8 @@ class _KernelAlignment(MeasureBase):
         identity = np.arange(A[0].n_items)[None]
         if _gram_bytes(A, B) > GRAM_BUDGET:
             return np.array([[self.score(a, b) for b in B] for a in A])
-        return self._by_grams(A, B, identity)[0]
+        scores: F64 = self._by_grams(A, B, identity)[0]
+        return scores
 
     def score_permuted(
         self, A: Sequence[KernelState], B: Sequence[KernelState], orders: NDArray[np.int64]

@@ -100,7 +100,9 @@ class MutualKnn(MeasureBase):
 
     def score_all(self, A: Sequence[KnnState], B: Sequence[KnnState]) -> NDArray[np.float64]:
         """Scores of all pairs of states, shape (len(A), len(B))."""
-        return self.score_permuted(A, B, np.arange(A[0].n_items)[None])[0]
+        one = np.arange(A[0].n_items)[None]
+        scores: NDArray[np.float64] = self.score_permuted(A, B, one)[0]
+        return scores
 
     def score_permuted(
         self, A: Sequence[KnnState], B: Sequence[KnnState], orders: NDArray[np.int64]

@@ -141,7 +141,8 @@ def _best_permuted(
 
     def best(chunk: NDArray[np.int64]) -> F64:
         permuted = sign * _score_permuted(measure, A, B, chunk)
-        return np.max(permuted.reshape(len(chunk), -1), axis=1, keepdims=False)
+        highest: F64 = permuted.reshape(len(chunk), -1).max(axis=1)
+        return highest
 
     done, results = 0, []
     with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
