@@ -19,7 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from platonica.measures import get_measure
-from platonica.stats import permutation_null
+from platonica.stats import permutation_null, prepare_layers
 from platonica.stats.exchange import Exchange
 
 
@@ -53,7 +53,9 @@ def peak_mb():
 def measure_grid(name, X, Y, n_resamples, threads):
     measure = get_measure(name)
     before, start = peak_mb(), time.perf_counter()
-    A, B = [measure.prepare(x) for x in X], [measure.prepare(y) for y in Y]
+    A, B = (
+        prepare_layers(measure, range(len(Z)), Z.__getitem__, n_items=len(Z[0])) for Z in (X, Y)
+    )
     prepared = time.perf_counter()
     result = permutation_null(
         measure, A, B, exchange=Exchange.of(len(X[0])), n_resamples=n_resamples, n_threads=threads

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from platonica.errors import DegenerateInputError, ParameterError, PlatonicaError, UnknownNameError
+from platonica.errors import DegenerateInputError, ParameterError, UnknownNameError
 from platonica.measures import get_measure
 from platonica.spaces import Space, as_space, check_paired
 from platonica.stats import (
@@ -19,6 +19,7 @@ from platonica.stats import (
     chance_normalized,
     gated,
     permutation_null,
+    prepare_layers,
     z_score,
 )
 from platonica.stats.exchange import Exchange
@@ -288,23 +289,26 @@ class _Prepared:
 
     @classmethod
     def of(cls, measure: Any, space: Space, role: Literal["x", "y"]) -> _Prepared:
+        prepared = prepare_layers(
+            measure,
+            space.layers,
+            space.array,
+            n_items=space.n_items,
+            role=role,
+            groups=space.groups,
+        )
         states: list[Any] = []
         warnings: list[str] = []
-        failure: PlatonicaError | None = None
-        for layer in space.layers:
-            try:
-                state = measure.prepare(space.array(layer), role=role, groups=space.groups)
-            except DegenerateInputError as error:
-                failure = DegenerateInputError(f"{space.name}, layer {layer}: {error}")
-                warnings.append(f"left out: {failure}")
+        for layer, state in zip(space.layers, prepared, strict=True):
+            where = f"{space.name}, layer {layer}"
+            if isinstance(state, DegenerateInputError):
+                warnings.append(f"left out: {where}: {state}")
                 states.append(None)
             else:
+                warnings += [f"{where}: {text}" for text in measure.cautions(state)]
                 states.append(state)
-                warnings += [
-                    f"{space.name}, layer {layer}: {text}" for text in measure.cautions(state)
-                ]
-        if failure is not None and all(state is None for state in states):
-            raise failure
+        if all(state is None for state in states):
+            raise DegenerateInputError(warnings[-1].removeprefix("left out: "))
         return cls(space, tuple(states), tuple(warnings))
 
     def choose(self, wanted: str) -> list[int]:

@@ -34,6 +34,13 @@ class _Limit:
     limiter: Any = None
 
 
+class _Inline(ThreadPoolExecutor):
+    """One thread needs no other: what would be handed over is done at once."""
+
+    def map(self, fn: Any, *iterables: Any, **_: Any) -> Iterator[Any]:
+        return map(fn, *iterables)
+
+
 @contextmanager
 def thread_pool(n_threads: int | None) -> Iterator[ThreadPoolExecutor]:
     """Open a pool whose threads each use one BLAS thread; the user's setting returns after."""
@@ -46,7 +53,7 @@ def thread_pool(n_threads: int | None) -> Iterator[ThreadPoolExecutor]:
             _Limit.limiter = _blas().limit(limits=1)
         _Limit.depth += 1
     try:
-        pool = ThreadPoolExecutor(n_threads)
+        pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else _Inline()
         try:
             yield pool
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from platonica.stats.calibration import chance_normalized, gated, z_score
+from platonica.stats.layers import prepare_layers
 from platonica.stats.permutation import NullResult, layer_scores, permutation_null
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "gated",
     "layer_scores",
     "permutation_null",
+    "prepare_layers",
     "z_score",
 ]

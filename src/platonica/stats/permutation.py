@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from platonica.checks import check_resamples
 from platonica.errors import ParameterError
 from platonica.stats.exchange import Exchange
+from platonica.stats.threads import default_threads
 
 __all__ = ["NullResult", "layer_scores", "permutation_null"]
 
@@ -134,7 +134,7 @@ def _best_permuted(
     progress: Callable[[int, int], None] | None,
 ) -> F64:
     """Return the best signed score over layer pairs, for every permutation."""
-    threads = n_threads or min(8, len(os.sched_getaffinity(0)))
+    threads = n_threads or default_threads()
     # A chunk sets up its tables once, so that few large chunks are cheaper than many small ones.
     size = min(250, -(-len(orders) // threads))
     chunks = [orders[first : first + size] for first in range(0, len(orders), size)]
