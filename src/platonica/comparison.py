@@ -411,7 +411,7 @@ def _selection_words(measure: Any, layers: Layers, n_pairs: int) -> str:
         return "the pair of layers that was asked for"
     if layers == "last":
         return "the last layers"
-    return f"the {_extreme(measure)} over {n_pairs} pairs of layers" if n_pairs > 1 else "one pair"
+    return f"the {_extreme(measure)} over all pairs of layers" if n_pairs > 1 else "one pair"
 
 
 def _about(result: NullResult) -> Sequence[str]:
