@@ -53,7 +53,8 @@ verify: $(VENV)/.ready
 	$(BIN)/python benchmarks/knn_graph.py
 	$(BIN)/python benchmarks/layer_grid.py
 	$(BIN)/python benchmarks/demo_table.py
-	$(BIN)/python benchmarks/kill_loop.py --kills 20
+	$(BIN)/python benchmarks/type_one.py
+	$(BIN)/python benchmarks/kill_loop.py --kills 20 --model pip:efficientnet-lite0 --data stamps --limit 96
 
 clean:
 	rm -rf $(VENV) $(CORE) $(DEMO)
