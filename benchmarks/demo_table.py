@@ -12,7 +12,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 import platonica
@@ -76,7 +75,8 @@ def main():
         "--out", type=Path, default=Path(__file__).parent / "results" / "demo_table.json"
     )
     options = parser.parse_args()
-    features = {name: platonica.extract(name, "stamps") for pair in ELSEWHERE for name in pair}
+    pairs = ELSEWHERE | OTHER_RECIPE
+    features = {name: platonica.extract(name, "stamps") for pair in pairs for name in pair}
     rows, worst = [], 0.0
     for (vision, text), elsewhere in pairs.items():
         last = platonica.compare(

@@ -57,6 +57,7 @@ class LowerIndex(MutualKnn):
     """The fault: equal distances go to the lower index, in every space."""
 
     def prepare(self, X, **options):
+        """Build the graph as always, then order equals by their index."""
         state = super().prepare(X, **options)
         unit = X / np.linalg.norm(X, axis=1, keepdims=True)
         away = np.round(1 - unit @ unit.T, 12)
