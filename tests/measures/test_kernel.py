@@ -32,19 +32,8 @@ def kornblith_cka(X, Y):
     return np.sum(K * L) / np.sqrt(np.sum(K * K) * np.sum(L * L))
 
 
-def golden_pair():
-    """The reproducible pair of the reference; NumPy's legacy generator is frozen."""
-    r = np.random.RandomState(20240513)
-    Z = r.standard_normal((200, 8))
-    A, B = r.standard_normal((8, 16)), r.standard_normal((8, 24))
-    X = Z @ A + 0.5 * r.standard_normal((200, 16))
-    Y = Z @ B + 0.5 * r.standard_normal((200, 24))
-    np.testing.assert_allclose([X.sum(), Y.sum()], [332.217859748, 353.555034735], rtol=1e-11)
-    return X, Y
-
-
-def test_golden_values():
-    X, Y = golden_pair()
+def test_golden_values(golden_pair):
+    X, Y = golden_pair
     assert cka(X, Y) == pytest.approx(0.631873585733, abs=1e-11)
     assert debiased_cka(X, Y) == pytest.approx(0.622716525906, abs=1e-11)
     measure = MEASURES["cka"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import platform
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platonica
+from platonica.checks import check_k, check_resamples
 from platonica.cli._progress import progress_bar
 from platonica.comparison import compare_many
 from platonica.errors import ParameterError
@@ -98,6 +100,7 @@ def run_comparisons(settings: Settings) -> dict[str, Any]:
     if settings.out is not None:
         check_writable(settings.out)
     data = load_data(settings.data) if settings.data is not None else None
+    _check_sizes(bound.values(), data, settings)
     features = {
         name: source if isinstance(source, Features) else _extract(name, source, data, settings)
         for name, source in sources.items()
@@ -148,6 +151,15 @@ def _check(settings: Settings) -> None:
         raise ParameterError(f"--layers must be best or last, not {settings.layers!r}")
     if settings.reduce not in ("first", "mean"):
         raise ParameterError(f"--reduce must be first or mean, not {settings.reduce!r}")
+
+
+def _check_sizes(measures: Iterable[Any], data: Data | None, settings: Settings) -> None:
+    """Refuse what no comparison could accept, before hours are spent on features."""
+    check_resamples(settings.n_resamples)
+    if data is not None:
+        for measure in measures:
+            if "k" in measure.params:
+                check_k(measure.params["k"], len(data.items))
 
 
 def _bind(name: str, settings: Settings) -> Any:

@@ -148,8 +148,8 @@ class _HalfProduct:
     def __init__(self, space: Space, k: int, pool: ThreadPoolExecutor) -> None:
         n, d = space.rows.shape
         self.space, self.k = space, k
-        self.left = np.ones((n, d + 2), dtype=np.float32)
-        self.right = np.ones((n, d + 2), dtype=np.float32)
+        self.left = np.empty((n, d + 2), dtype=np.float32)
+        self.right = np.empty((n, d + 2), dtype=np.float32)
         half_norms = np.empty(n)
         mean = space.rows.mean(axis=0)
 
@@ -160,6 +160,7 @@ class _HalfProduct:
             v *= v
             half_norms[part] = v.sum(axis=1) / 2
             self.left[part, d] = self.right[part, d + 1] = -half_norms[part]
+            self.left[part, d + 1] = self.right[part, d] = 1
 
         for _ in pool.map(fill, slices(n, ROWS)):
             pass
