@@ -33,6 +33,7 @@ def features(n: int, d: int, seed: int) -> np.ndarray:
 
 
 def seconds(call: Any) -> float:
+    time.sleep(0.2)  # threads of BLAS spin for a while after a product; let each turn start alone
     start = time.perf_counter()
     call()
     return time.perf_counter() - start

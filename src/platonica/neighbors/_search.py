@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from platonica.errors import ParameterError
 from platonica.neighbors._space import PAIRS, ROWS, Ranked, Space, refuse_collapsed
-from platonica.neighbors._threads import slices
+from platonica.neighbors._threads import Inline, slices
 
 __all__ = ["search_all", "search_some"]
 
@@ -80,7 +80,8 @@ def search_all(
     """Neighbours of every row, and the number of rows that float32 left open."""
     n = len(space)
     if block is None:
-        block = min(1024, max(128, -(-n // 4)))
+        parts = 1 if isinstance(pool, Inline) else 4  # tiles to share, where there are threads
+        block = min(1024, max(128, -(-n // parts)))
     if block < 1:
         raise ParameterError(f"block must be at least 1, not {block}")
     search = _HalfProduct(space, k, pool)
@@ -98,7 +99,7 @@ def search_all(
         calm = np.flatnonzero(np.diff(starts[part.start : part.stop + 1])) + part.start
         ranked.put(calm, found)
 
-    for _ in pool.map(rank, slices(n, ROWS)):
+    for _ in pool.map(rank, slices(n, 8 * ROWS)):  # short lists: what costs is the call
         pass
     if crowded.size:
         ranked.put(crowded, search_some(space, crowded, k, pool))

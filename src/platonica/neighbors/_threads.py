@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 
 from platonica.errors import ParameterError
 
-__all__ = ["slices", "thread_pool"]
+__all__ = ["Inline", "slices", "thread_pool"]
 
 
 def slices(n: int, size: int) -> Iterator[slice]:
@@ -34,7 +34,7 @@ class _Limit:
     limiter: Any = None
 
 
-class _Inline(ThreadPoolExecutor):
+class Inline(ThreadPoolExecutor):
     """One thread needs no other: what would be handed over is done at once."""
 
     def map(self, fn: Any, *iterables: Any, **_: Any) -> Iterator[Any]:
@@ -53,7 +53,7 @@ def thread_pool(n_threads: int | None) -> Iterator[ThreadPoolExecutor]:
             _Limit.limiter = _blas().limit(limits=1)
         _Limit.depth += 1
     try:
-        pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else _Inline()
+        pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else Inline()
         try:
             yield pool
         finally:
