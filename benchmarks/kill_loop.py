@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import platform
+import shlex
 import shutil
 import signal
 import subprocess
@@ -72,6 +73,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         print(f"{n_killed}/{options.kills} kills: {rounds[-1]}", file=sys.stderr)
         shutil.rmtree(store)
     return {
+        "command": shlex.join(["python", "benchmarks/kill_loop.py", *sys.argv[1:]]),
         "what": "extractions killed with SIGKILL at random moments, repeated, compared by bytes",
         "model": "toy" if options.toy else options.model,
         "data": "toy" if options.toy else options.data,

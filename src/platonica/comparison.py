@@ -135,7 +135,8 @@ class Comparison:
         for name in ("schema_version", "x", "y", "layers_x", "layers_y", "layer_scores"):
             del shown[name]
         for name, value in shown.items():
-            table.add_row(name, "\n".join(value) if isinstance(value, list) else str(value))
+            text = f"{value:.6g}" if isinstance(value, float) else str(value)
+            table.add_row(name, "\n".join(value) if isinstance(value, list) else text)
         return table
 
     def to_dict(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Measure and test representational convergence between models and modalities.\n\n"
-    "Example: platonica compare pip:efficientnet-lite0 pip:all-minilm-l6-v2 --data stamps",
+    "Example: platonica compare pip:opennsfw control:tfidf --data stamps",
 )
 
 

@@ -48,7 +48,7 @@ def compare(
 
     Features computed elsewhere need no --data: file:emb.npy?ids=ids.txt
 
-    Example: platonica compare pip:efficientnet-lite0 pip:all-minilm-l6-v2 --data stamps --out run
+    Example: platonica compare pip:opennsfw control:tfidf -d stamps --out run
     """
     from platonica.cli._output import print_json, stdout_console
     from platonica.cli._run import Settings, run_comparisons

