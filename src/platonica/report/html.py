@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from platonica.errors import StoreError
 from platonica.report import formatting
 from platonica.report.figures import cell_id, layer_heatmap, model_map, pair_heatmap
 from platonica.report.grids import Grid, all_by_all, between_modalities
 from platonica.report.layout import ModelMap, map_models
 from platonica.report.svg import to_svg
 from platonica.report.views import BlockView, Kind, PairView, RunView, modality_name, read_run
+from platonica.store.atomic import make_folder, write_bytes
 
 __all__ = ["render_report", "write_report"]
 
@@ -79,11 +78,8 @@ def write_report(run: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
     """
     target = Path(path)
     page = render_report(run)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, page.encode())
-    except OSError as error:
-        raise StoreError(f"path {str(target)!r} cannot be written: {error}") from error
+    make_folder(target.parent)
+    write_bytes(target, page.encode())
     return target
 
 
@@ -221,21 +217,3 @@ def _numbered(texts: Sequence[str]) -> dict[str, int]:
 
 def _plural(n: int, word: str) -> str:
     return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Write beside the target, then rename: a reader never sees half a file."""
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp makes a private file; a report may be read by whoever may read its folder
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
