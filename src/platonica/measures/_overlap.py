@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +89,9 @@ class _Walk:
         keys = np.concatenate([source + g.ravel() for g in graphs])
         edges, at = np.unique(keys, return_inverse=True)
         self.source, self.target = np.divmod(edges, n)
-        # float32 counts are exact below 2^24 edges, which the table's budget keeps far away
-        self.layers = np.zeros((len(edges), len(graphs)), dtype=np.float32)
+        # float32 counts whole numbers exactly up to 2^24
+        self.dtype: type[np.floating[Any]] = np.float32 if n * k < 2**24 else np.float64
+        self.layers = np.zeros((len(edges), len(graphs)), dtype=self.dtype)
         self.layers[at, np.repeat(np.arange(len(graphs)), n * k)] = 1.0
 
     def count(
@@ -99,5 +101,5 @@ class _Walk:
         hits = np.flatnonzero(found)
         octets = found[hits].astype(found.dtype.newbyteorder("<"), copy=False)[:, None]
         bits = np.unpackbits(octets.view(np.uint8), axis=1, count=n_layers, bitorder="little")
-        shared = self.layers[hits].T @ bits.astype(np.float32)
+        shared = self.layers[hits].T @ bits.astype(self.dtype)
         return np.rint(shared).astype(np.int64)
