@@ -68,6 +68,7 @@ def measure_grid(name, X, Y, n_resamples, threads):
         "peak_memory_mb": peak_mb(),
         "peak_memory_increase_mb": peak_mb() - before,
         "score": result.statistic,
+        "score_first_pair": float(result.scores[0, 0]),
         "best_layers": result.where,
         "pvalue": result.pvalue,
     }

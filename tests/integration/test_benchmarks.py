@@ -44,7 +44,8 @@ def test_the_layer_grid_reports_time_memory_and_ratio(tmp_path):
     assert done.returncode == 0, done.stderr
     for row in document["rows"]:
         assert row["pairs"] == 30
-        assert row["pvalue"] == 0.01
+        # The plain one sorts float32 products, which may swap two neighbours that are as near.
+        assert row["score_first_pair"] == pytest.approx(row["plain_score_first_pair"], abs=5e-4)
         assert row["times_faster_including_null"] > 1
         assert row["peak_memory_mb"] > 0
 
