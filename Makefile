@@ -41,7 +41,8 @@ check: $(VENV)/.ready
 	$(BIN)/mypy
 
 fast: $(VENV)/.ready
-	$(BIN)/python -m pytest -m "not slow and not models and not stamps"
+	$(BIN)/python -m pytest -q -m "not slow" tests/common tests/measures tests/test_comparison.py \
+		tests/test_moments.py tests/stats/test_calibration.py
 
 # The bare core in an environment of its own: what needs more must skip or say what to install.
 core: $(CORE)/.ready

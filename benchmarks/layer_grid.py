@@ -12,6 +12,8 @@ import json
 import os
 import platform
 import resource
+import shlex
+import sys
 import time
 from pathlib import Path
 
@@ -121,7 +123,7 @@ def main():
                 f" peak memory {grid['peak_memory_mb']:.0f} MB"
             )
     document = {
-        "command": "python benchmarks/layer_grid.py",
+        "command": shlex.join(["python", "benchmarks/layer_grid.py", *sys.argv[1:]]),
         "n": options.n,
         "d": options.d,
         "k": 10,
