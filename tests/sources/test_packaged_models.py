@@ -125,6 +125,7 @@ def test_the_head_is_extract_features(load_model, pictures):
     model = load_model("pip:efficientnet-lite0")
     names = [layer.name for layer in model.layers]
     assert names == ["stem", *(f"blocks.{i}" for i in range(16)), "head"]
+    pictures = pictures[:4]  # as many as we take at once: other runs round differently
     x = np.stack([(read_square(path, 224) - 127) / 128 for path in pictures])
     batch = torch.from_numpy(x).permute(0, 3, 1, 2)
     net = model.network
@@ -133,10 +134,9 @@ def test_the_head_is_extract_features(load_model, pictures):
         stem = net._swish(net._bn0(net._conv_stem(batch)))
         first = net._blocks[0](stem)
     features, _ = encode(model, pictures)
-    # 1e-5: the library takes nine images at once and we fewer, which rounds differently
-    assert_close(features["head"], head.numpy(), 1e-5)
-    assert_close(features["stem"], stem.mean((2, 3)).numpy(), 1e-5)
-    assert_close(features["blocks.0"], first.mean((2, 3)).numpy(), 1e-5)
+    assert_close(features["head"], head.numpy(), 1e-6)
+    assert_close(features["stem"], stem.mean((2, 3)).numpy(), 1e-6)
+    assert_close(features["blocks.0"], first.mean((2, 3)).numpy(), 1e-6)
     assert sum(p.numel() for p in net.parameters()) == 4_652_008
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -43,6 +42,7 @@ def _machine() -> list[dict[str, Any]]:
     from platonica.errors import StoreError
     from platonica.store import default_root
     from platonica.store.atomic import check_writable
+    from platonica.threads import available_cores
 
     root = default_root()
     try:
@@ -50,10 +50,9 @@ def _machine() -> list[dict[str, Any]]:
         state, remedy = f"{root}, writable", None
     except StoreError as error:
         state, remedy = str(error), "set PLATONICA_STORE to a folder that can be written"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return [
         {"what": "python", "state": platform.python_version(), "remedy": None},
-        {"what": "cores", "state": str(cores), "remedy": None},
+        {"what": "cores", "state": str(available_cores()), "remedy": None},
         {"what": "store", "state": state, "remedy": remedy},
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import Any
 from threadpoolctl import ThreadpoolController
 
 from platonica.errors import ParameterError
+from platonica.threads import available_cores
 
 __all__ = ["Inline", "slices", "thread_pool"]
 
@@ -67,6 +67,4 @@ def thread_pool(n_threads: int | None) -> Iterator[ThreadPoolExecutor]:
 
 def _default_threads() -> int:
     """As many threads as BLAS may use: follows OPENBLAS_NUM_THREADS and threadpoolctl."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return min([cores, *(int(library["num_threads"]) for library in _blas().info())])
+    return min([available_cores(), *(int(library["num_threads"]) for library in _blas().info())])

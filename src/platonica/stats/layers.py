@@ -10,7 +10,7 @@ from typing import Any, Literal
 from threadpoolctl import threadpool_limits
 
 from platonica.errors import DegenerateInputError
-from platonica.stats.threads import default_threads
+from platonica.threads import available_cores
 
 __all__ = ["prepare_layers"]
 
@@ -52,7 +52,7 @@ def prepare_layers(
             return error
 
     side_by_side = n_items < MANY_ITEMS and len(layers) > 1
-    threads = default_threads() if side_by_side else 1
+    threads = min(8, available_cores()) if side_by_side else 1
     limits = threadpool_limits(1) if side_by_side else nullcontext()
     with limits, ThreadPoolExecutor(threads) as pool:
         return list(pool.map(prepare, layers))

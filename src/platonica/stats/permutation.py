@@ -14,11 +14,14 @@ from threadpoolctl import threadpool_limits
 from platonica.checks import check_resamples
 from platonica.errors import ParameterError
 from platonica.stats.exchange import Exchange
-from platonica.stats.threads import default_threads
+from platonica.threads import available_cores
 
 __all__ = ["NullResult", "layer_scores", "permutation_null"]
 
 F64 = NDArray[np.float64]
+
+MOST_THREADS = 8
+"""Every thread holds tables of its own."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def _best_permuted(
     progress: Callable[[int, int], None] | None,
 ) -> F64:
     """Return the best signed score over layer pairs, for every permutation."""
-    threads = n_threads or default_threads()
+    threads = n_threads or min(MOST_THREADS, available_cores())
     # A chunk sets up its tables once, so that few large chunks are cheaper than many small ones.
     size = min(250, -(-len(orders) // threads))
     chunks = [orders[first : first + size] for first in range(0, len(orders), size)]
