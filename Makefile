@@ -70,7 +70,7 @@ endef
 $(VENV)/.ready: pyproject.toml $(wildcard src/platonica/sources/catalog/*.toml)
 	$(call new_environment,$(VENV))
 	@echo "installing platonica with its extras; this takes some minutes and 6 GB the first time"
-	@$(BIN)/pip install -q --disable-pip-version-check -e ".[models,onnx,data,dev]" 2> >(grep -v WARNING >&2)
+	@$(BIN)/pip install -q --disable-pip-version-check -e ".[models,onnx,data,knn,ot,dev]" 2> >(grep -v WARNING >&2)
 	@$(BIN)/platonica models install all
 	@touch $@
 

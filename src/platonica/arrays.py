@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platonica.errors import ShapeError
+from platonica.rows import RowView
 
 __all__ = ["to_numpy"]
 
@@ -43,6 +44,8 @@ def to_numpy(array: Any, name: str = "X") -> NDArray[Any]:
 def _on_host(array: Any, name: str) -> NDArray[Any]:
     if isinstance(array, np.ndarray):
         return array
+    if isinstance(array, RowView):
+        return array.read_rows(slice(0, array.shape[0]))
     if array_api_compat.is_torch_array(array):
         tensor = array.detach().cpu()
         # NumPy has no bfloat16

@@ -10,8 +10,16 @@ from numpy.typing import NDArray
 
 from platonica.arrays import to_numpy
 from platonica.errors import DegenerateInputError, PairingError, ParameterError, ShapeError
+from platonica.rows import RowView
 
-__all__ = ["check_features", "check_ids", "check_k", "check_pair", "check_resamples"]
+__all__ = [
+    "check_features",
+    "check_ids",
+    "check_k",
+    "check_pair",
+    "check_resamples",
+    "check_view",
+]
 
 
 def check_features(X: Any, name: str = "X", *, min_items: int = 1) -> NDArray[Any]:
@@ -50,6 +58,21 @@ def check_features(X: Any, name: str = "X", *, min_items: int = 1) -> NDArray[An
     if len(features) > 1 and (features == features[0]).all():
         raise DegenerateInputError(f"{name} is constant: all {len(features)} rows are equal")
     return features
+
+
+def check_view(X: RowView, name: str = "X", *, min_items: int = 1) -> RowView:
+    """Return a lazy matrix whose shape is right; its values are checked as they are read.
+
+    Raises
+    ------
+    ShapeError
+        As in `check_features`.
+    """
+    if len(X.shape) != 2 or X.shape[1] == 0:
+        raise ShapeError(f"{name} must have shape (n_items, n_features), not {X.shape}")
+    if X.shape[0] < min_items:
+        raise ShapeError(f"{name} needs at least {min_items} items, not {X.shape[0]}")
+    return X
 
 
 def check_pair(X: Any, Y: Any, *, min_items: int = 1) -> tuple[NDArray[Any], NDArray[Any]]:

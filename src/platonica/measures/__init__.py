@@ -6,10 +6,12 @@ finds it there and tests every declaration.
 
 from __future__ import annotations
 
+import ast
 from importlib.metadata import entry_points
 from typing import Any
+from urllib.parse import parse_qsl
 
-from platonica.errors import UnknownNameError
+from platonica.errors import ParameterError, UnknownNameError
 from platonica.measures._base import Measure, MeasureBase, MeasureSpec, Moments
 from platonica.measures.kernel import CKA, DebiasedCKA, cka, debiased_cka
 from platonica.measures.neighborhood import MutualKnn, mutual_knn
@@ -39,7 +41,7 @@ def get_measure(name: str, **params: Any) -> Any:
     ----------
     name : str
         A key of `MEASURES`, or a name that an installed package offers under the entry point
-        ``platonica.measures``.
+        ``platonica.measures``; parameters may follow: ``"mutual_knn?k=20"``.
     **params
         Parameters of the measure; one that it does not have is an error.
 
@@ -48,11 +50,29 @@ def get_measure(name: str, **params: Any) -> Any:
     UnknownNameError
         No such measure; the message has the nearest names.
     ParameterError
-        No such parameter.
+        No such parameter, a value of another type, or a parameter given twice.
+
+    Examples
+    --------
+    >>> dict(get_measure("mutual_knn?k=20").params)["k"]
+    20
     """
+    name, _, query = name.partition("?")
     if name not in MEASURES:
         for point in entry_points(group="platonica.measures", name=name):
             MEASURES[name] = point.load()
     if name not in MEASURES:
         raise UnknownNameError.among("measure", name, MEASURES)
+    for key, text in parse_qsl(query, keep_blank_values=True):
+        if key in params:
+            raise ParameterError(f"{name}: the parameter {key!r} is given twice")
+        params[key] = _literal(text)
     return MEASURES[name].bound(**params)
+
+
+def _literal(text: str) -> Any:
+    """A number, True, False or None where the text is one; otherwise the text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

@@ -10,10 +10,20 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from platonica.checks import check_pair
-from platonica.errors import ParameterError
+from platonica.checks import check_features, check_pair
+from platonica.errors import ParameterError, ShapeError
 
-__all__ = ["Measure", "MeasureBase", "MeasureSpec", "Moments", "Move", "State"]
+__all__ = [
+    "Family",
+    "Kind",
+    "Measure",
+    "MeasureBase",
+    "MeasureSpec",
+    "Moments",
+    "Move",
+    "Requirement",
+    "State",
+]
 
 State = Any
 """What `prepare` returns; only the measure that made it looks inside."""
@@ -27,6 +37,17 @@ Move = Literal[
     "invertible_map",  # any invertible linear map (L)
     "row_shuffle",  # items of one side reordered: the pairing is lost
 ]
+
+Family = Literal[
+    "neighbourhood", "kernel", "subspace", "shape", "dissimilarity", "regression", "unpaired"
+]
+
+Requirement = Literal[
+    "equal_width",  # both spaces have the same number of features
+    "few_features",  # fewer features than items, in each space and (for pairs) together
+]
+
+Kind = Literal["features", "rdm"]
 
 
 @dataclass(frozen=True)
@@ -52,12 +73,14 @@ class MeasureSpec:
         Smallest and largest value the score can take.
     symmetric : bool
         score(X, Y) = score(Y, X).
-    self_score : float
-        score(X, X).
+    self_score : float or None
+        score(X, X); None where it depends on the data.
     paired : bool
         Needs row i of both spaces to be the same item; only then is a permutation a null.
     invariant_to, sensitive_to : tuples of Move
-        Moves of one space that leave the score as it is, and that must change it.
+        Moves of either space that leave the score as it is; moves of X that must change it.
+    family : Family
+        Whom it is kin to; pages and tables are ordered by it.
     min_items : int
         Fewest items for which the score is defined.
     cost : str
@@ -66,20 +89,36 @@ class MeasureSpec:
         One line: what it counts.
     reference : str
         Where it is defined.
+    invariant_x, invariant_y, invariant_jointly : tuples of Move
+        Moves of X only, of Y only, and of both by the same map, that leave the score as it is,
+        beyond those in ``invariant_to``.
+    requires : tuple of Requirement
+        What the shapes of the spaces must fulfil.
+    kinds : tuple of Kind
+        What `prepare` takes: features, or a ready dissimilarity matrix ("rdm").
+    uses_folds : bool
+        Splits the items; without ``folds`` the split follows their order.
     """
 
     name: str
     direction: Literal["similarity", "distance"]
     bounds: tuple[float, float]
     symmetric: bool
-    self_score: float
+    self_score: float | None
     paired: bool
     invariant_to: tuple[Move, ...]
     sensitive_to: tuple[Move, ...]
+    family: Family
     min_items: int
     cost: str
     summary: str
     reference: str
+    invariant_x: tuple[Move, ...] = ()
+    invariant_y: tuple[Move, ...] = ()
+    invariant_jointly: tuple[Move, ...] = ()
+    requires: tuple[Requirement, ...] = ()
+    kinds: tuple[Kind, ...] = ("features",)
+    uses_folds: bool = False
 
     @property
     def best(self) -> float:
@@ -116,7 +155,7 @@ class Measure(Protocol):
         role: Literal["x", "y"] = "x",
         groups: Sequence[Any] | None = None,
         folds: Sequence[int] | None = None,
-        kind: Literal["features", "rdm"] = "features",
+        kind: Kind = "features",
     ) -> State:
         """Everything expensive about one space, independent of the other."""
         ...
@@ -167,16 +206,36 @@ class MeasureBase:
 
     def __call__(self: Any, X: Any, Y: Any) -> float:
         """The bare score of two feature matrices whose rows are the same items."""
-        X, Y = check_pair(X, Y, min_items=self.spec.min_items)
+        least = self.spec.min_items
+        if self.spec.paired:
+            X, Y = check_pair(X, Y, min_items=least)
+        else:
+            X = check_features(X, "X", min_items=least)
+            Y = check_features(Y, "Y", min_items=least)
+        self.check_widths(X.shape[1], Y.shape[1])
         return float(self.score(self.prepare(X, role="x"), self.prepare(Y, role="y")))
+
+    def check_widths(self, n_features_x: int, n_features_y: int) -> None:
+        """Refuse widths that differ where the measure needs equal ones.
+
+        Raises
+        ------
+        ShapeError
+            The measure requires equal widths.
+        """
+        if "equal_width" in self.spec.requires and n_features_x != n_features_y:
+            raise ShapeError(
+                f"{self.spec.name} needs X and Y of equal width, but they have {n_features_x} "
+                f"and {n_features_y} features"
+            )
 
     def cautions(self, state: State) -> list[str]:
         """Nothing to warn of, unless a measure says otherwise."""
         return []
 
-    def _only_features(self, folds: Sequence[int] | None, kind: str) -> None:
+    def _check_input(self, folds: Sequence[int] | None, kind: str) -> None:
         """Refuse inputs that this measure cannot use rather than ignore them."""
-        if kind != "features":
+        if kind not in self.spec.kinds:
             raise ParameterError(f"{self.spec.name} needs features, not kind={kind!r}")
-        if folds is not None:
+        if folds is not None and not self.spec.uses_folds:
             raise ParameterError(f"{self.spec.name} does not use folds")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from platonica.checks import check_features
 from platonica.errors import DegenerateInputError
-from platonica.measures._base import MeasureBase, MeasureSpec, Moments
+from platonica.measures._base import Kind, MeasureBase, MeasureSpec, Moments
 
 __all__ = ["CKA", "DebiasedCKA", "KernelState", "cka", "debiased_cka"]
 
@@ -70,10 +70,10 @@ class _KernelAlignment(MeasureBase):
         role: Literal["x", "y"] = "x",
         groups: Sequence[Any] | None = None,
         folds: Sequence[int] | None = None,
-        kind: Literal["features", "rdm"] = "features",
+        kind: Kind = "features",
     ) -> KernelState:
         """Centre in float64, and form the Gram matrix where it is the smaller of the two."""
-        self._only_features(folds, kind)
+        self._check_input(folds, kind)
         X = check_features(X, min_items=self.spec.min_items)
         # A power of two near the largest value changes no digit and keeps fourth powers in range.
         largest = np.abs(X).max()
@@ -186,6 +186,7 @@ class CKA(_KernelAlignment):
         paired=True,
         invariant_to=("rotation", "column_permutation", "scaling", "translation"),
         sensitive_to=("invertible_map", "row_scaling", "row_shuffle"),
+        family="kernel",
         min_items=4,
         cost="prepare O(n d min(n, d)), score O(n d^2) or O(n^2); memory O(n min(n, d))",
         summary="squared cross-covariance of two spaces, relative to their own (RV coefficient)",
@@ -214,6 +215,7 @@ class DebiasedCKA(_KernelAlignment):
         paired=True,
         invariant_to=("rotation", "column_permutation", "scaling", "translation"),
         sensitive_to=("invertible_map", "row_scaling", "row_shuffle"),
+        family="kernel",
         min_items=4,
         cost="prepare O(n d min(n, d)), score O(n d^2) or O(n^2); memory O(n min(n, d))",
         summary="CKA with the unbiased HSIC estimator; 0 on average for unrelated spaces",

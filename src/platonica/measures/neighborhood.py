@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from platonica.checks import check_features, check_k
 from platonica.errors import ParameterError
-from platonica.measures._base import MeasureBase, MeasureSpec, Moments
+from platonica.measures._base import Kind, MeasureBase, MeasureSpec, Moments
 from platonica.measures._overlap import shared_edges, shared_edges_permuted
 from platonica.neighbors import KnnGraph, knn_graph, relabel, restrict
 
@@ -56,6 +56,7 @@ class MutualKnn(MeasureBase):
         paired=True,
         invariant_to=("rotation", "column_permutation", "scaling", "row_scaling"),
         sensitive_to=("translation", "invertible_map", "row_shuffle"),
+        family="neighbourhood",
         min_items=4,
         cost="prepare O(n^2 d) time, O(n (d + k)) memory; score O(n k)",
         summary="share of the k nearest neighbours (cosine) that both spaces have in common",
@@ -69,10 +70,10 @@ class MutualKnn(MeasureBase):
         role: Literal["x", "y"] = "x",
         groups: Sequence[Any] | None = None,
         folds: Sequence[int] | None = None,
-        kind: Literal["features", "rdm"] = "features",
+        kind: Kind = "features",
     ) -> KnnState:
         """Build the exact neighbour graph, once a space."""
-        self._only_features(folds, kind)
+        self._check_input(folds, kind)
         X = check_features(X, min_items=self.spec.min_items)
         graph = knn_graph(X, check_k(self.k, len(X)), metric="cosine", groups=groups)
         return KnnState(graph, X, None if groups is None else tuple(groups))

@@ -16,7 +16,7 @@ from platonica.errors import ParameterError
 from platonica.stats.exchange import Exchange
 from platonica.threads import available_cores
 
-__all__ = ["NullResult", "layer_scores", "permutation_null"]
+__all__ = ["NullResult", "layer_scores", "permutation_null", "score_permuted"]
 
 F64 = NDArray[np.float64]
 
@@ -143,7 +143,7 @@ def _best_permuted(
     chunks = [orders[first : first + size] for first in range(0, len(orders), size)]
 
     def best(chunk: NDArray[np.int64]) -> F64:
-        permuted = sign * _score_permuted(measure, A, B, chunk)
+        permuted = sign * score_permuted(measure, A, B, chunk)
         highest: F64 = permuted.reshape(len(chunk), -1).max(axis=1)
         return highest
 
@@ -157,9 +157,10 @@ def _best_permuted(
     return np.concatenate(results)
 
 
-def _score_permuted(
+def score_permuted(
     measure: Any, A: Sequence[Any], B: Sequence[Any], orders: NDArray[np.int64]
 ) -> F64:
+    """Scores of all pairs for every permutation of B's items, (n_resamples, len(A), len(B))."""
     if hasattr(measure, "score_permuted"):
         return np.asarray(measure.score_permuted(A, B, orders), dtype=np.float64)
     moved = ([measure.permuted(b, order) for b in B] for order in orders)
