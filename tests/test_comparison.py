@@ -36,16 +36,22 @@ def as_features(layers, ids=IDS, **kw):
     return Features.from_arrays(layers, ids, **kw)
 
 
-@pytest.mark.parametrize("name", MEASURES)
+PAIRED = [name for name, measure in MEASURES.items() if measure.spec.paired]
+
+
+@pytest.mark.parametrize("name", PAIRED)
 def test_arrays(name, pair):
     X, Y = pair
+    if "equal_width" in MEASURES[name].spec.requires:
+        Y = Y[:, :12]
     result = compare(X, Y, name, **QUICK)
     assert result.score == pytest.approx(MEASURES[name](X, Y))
     assert result.pvalue == 0.01
     assert result.n_items == 80
     assert result.n_layer_pairs == 1
     assert result.layer_scores.shape == (1, 1)
-    assert abs(result.null_mean - result.pair_null_mean) < 4 * result.null_std / np.sqrt(99)
+    if result.pair_null_mean is not None:
+        assert abs(result.null_mean - result.pair_null_mean) < 4 * result.null_std / np.sqrt(99)
     assert result.z == pytest.approx((result.score - result.null_mean) / result.null_std)
     assert 0 < result.gated < result.chance_normalized < 1
 

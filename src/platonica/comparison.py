@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platonica.errors import DegenerateInputError, ParameterError, UnknownNameError
-from platonica.measures import get_measure
+from platonica.measures import Kind, get_measure
 from platonica.spaces import Space, as_space, check_paired
 from platonica.stats import (
     NullResult,
@@ -160,6 +160,8 @@ def compare(
     n_resamples: int = 999,
     layers: Layers = "best",
     reduce: Literal["first", "mean"] = "first",
+    folds: Sequence[int] | None = None,
+    kind: Kind | tuple[Kind, Kind] = "features",
     rng: int | np.random.Generator = 0,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -171,7 +173,8 @@ def compare(
         Arrays may be of NumPy, PyTorch (any device), CuPy or JAX; row i of both is the same
         item. Features are paired by item id, whatever their order.
     measure : str or Measure, default "mutual_knn"
-        A name in `platonica.MEASURES`, or a measure with its parameters bound.
+        A name in `platonica.MEASURES`, with parameters if it is to have others than its own
+        ("rsa?rdm=euclidean"), or a measure with its parameters bound.
     k : int, optional
         Neighbours an item, for the measures that have it (default 10).
     null : {"auto", "permutation"}
@@ -183,6 +186,11 @@ def compare(
         Which pairs of layers are searched.
     reduce : {"first", "mean"}
         What stands for an item with several rows (captions): the first, or their mean.
+    folds : sequence of length n_items, optional
+        The split of the items, for the measures that fit on some and score on others.
+    kind : {"features", "rdm"} or a pair of them
+        What X and Y hold: features, or dissimilarity matrices (n_items, n_items) for the
+        measures that take them.
     rng : int or Generator, default 0
     progress : callable(done, total), optional
 
@@ -220,10 +228,11 @@ def compare(
         raise ParameterError(f"null must be 'auto' or 'permutation', not {null!r}")
     x, y = as_space(X, "X", reduce), as_space(Y, "Y", reduce)
     y = check_paired(x, y)
+    kind_x, kind_y = (kind, kind) if isinstance(kind, str) else kind
     return _compare_prepared(
         bound,
-        _Prepared.of(bound, x, "x"),
-        _Prepared.of(bound, y, "y"),
+        _Prepared.of(bound, x, "x", folds=folds, kind=kind_x),
+        _Prepared.of(bound, y, "y", folds=folds, kind=kind_y),
         layers=layers,
         n_resamples=n_resamples,
         rng=rng,
@@ -289,7 +298,16 @@ class _Prepared:
     warnings: tuple[str, ...]
 
     @classmethod
-    def of(cls, measure: Any, space: Space, role: Literal["x", "y"]) -> _Prepared:
+    def of(
+        cls,
+        measure: Any,
+        space: Space,
+        role: Literal["x", "y"],
+        *,
+        folds: Sequence[int] | None = None,
+        kind: Kind = "features",
+    ) -> _Prepared:
+        """Prepare every layer, and say of each that is left out why."""
         prepared = prepare_layers(
             measure,
             space.layers,
@@ -297,6 +315,8 @@ class _Prepared:
             n_items=space.n_items,
             role=role,
             groups=space.groups,
+            folds=folds,
+            kind=kind,
         )
         states: list[Any] = []
         warnings: list[str] = []
@@ -358,6 +378,7 @@ def _compare_prepared(
     scores = np.full((len(x.states), len(y.states)), np.nan)
     scores[np.ix_(at_x, at_y)] = result.scores
     best = measure.spec.best
+    warnings = (*x.warnings, *y.warnings, *_about(result, x, y, at_x, at_y))
     n_pairs = len(at_x) * len(at_y)
     return Comparison(
         x=Side(x.space.name, x.space.fingerprint),
@@ -385,7 +406,7 @@ def _compare_prepared(
         n_resamples=n_resamples,
         selection=_selection_words(measure, layers, n_pairs),
         rng=rng if isinstance(rng, int) else None,
-        warnings=tuple(dict.fromkeys((*x.warnings, *y.warnings, *_about(result)))),
+        warnings=tuple(dict.fromkeys(warnings)),
         null_distribution=result.null_distribution,
     )
 
@@ -415,13 +436,17 @@ def _selection_words(measure: Any, layers: Layers, n_pairs: int) -> str:
     return f"the {_extreme(measure)} over all pairs of layers" if n_pairs > 1 else "one pair"
 
 
-def _about(result: NullResult) -> Sequence[str]:
+def _about(
+    result: NullResult, x: _Prepared, y: _Prepared, at_x: Sequence[int], at_y: Sequence[int]
+) -> Iterator[str]:
+    for (i, j), reason in result.undefined.items():
+        pair = f"{x.space.layers[at_x[i]]} x {y.space.layers[at_y[j]]}"
+        yield f"left out: layers {pair}: {reason}"
     if len(result.null_distribution) < 200:
-        return [
+        yield (
             f"the gated score rests on {len(result.null_distribution)} permutations; at least "
             "200 are advised"
-        ]
-    return []
+        )
 
 
 def _digits(value: float | None) -> str:

@@ -7,26 +7,29 @@ import itertools
 import numpy as np
 import pytest
 
-from platonica.errors import ParameterError
+from platonica.errors import DegenerateInputError, ParameterError
 from platonica.measures import MEASURES, MeasureBase
 from platonica.stats import permutation_null
 from platonica.stats.exchange import Exchange
 
 KNN = MEASURES["mutual_knn"].bound(k=3)
+PAIRED = [name for name, measure in MEASURES.items() if measure.spec.paired]
+UNPAIRED = [name for name in MEASURES if name not in PAIRED]
 
 
-def states(measure, rng, n, widths):
-    return [measure.prepare(rng.standard_normal((n, d))) for d in widths]
+def states(measure, rng, n, widths, role="x"):
+    return [measure.prepare(rng.standard_normal((n, d)), role=role) for d in widths]
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", PAIRED)
 def test_null_equals_recomputing_the_measure_on_permuted_items(name, rng):
     measure = MEASURES[name]
     X, Y = rng.standard_normal((2, 40, 6))
     exchange = Exchange.of(40)
     result = permutation_null(
-        measure, [measure.prepare(X)], [measure.prepare(Y)], exchange=exchange, n_resamples=25
-    )
+        measure, [measure.prepare(X, role="x")], [measure.prepare(Y, role="y")],
+        exchange=exchange, n_resamples=25,
+    )  # fmt: skip
     again = [measure(X, Y[order]) for order in exchange.draw(25, 0)]
     np.testing.assert_allclose(result.null_distribution, again, rtol=1e-10, atol=1e-13)
     assert result.statistic == pytest.approx(measure(X, Y), abs=1e-13)
@@ -55,10 +58,13 @@ def test_agrees_with_full_enumeration():
     assert exact.var() == pytest.approx(2 / (6 * 3), rel=1e-9)
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", PAIRED)
 def test_threads_and_repeats_give_the_same_bits(name, rng):
     measure = MEASURES[name]
-    A, B = states(measure, rng, 50, [5, 9]), states(measure, rng, 50, [4, 70, 8])
+    requires = measure.spec.requires
+    A = states(measure, rng, 50, [5, 5] if "equal_width" in requires else [5, 9])
+    wide = 5 if "equal_width" in requires else 20 if "few_features" in requires else 70
+    B = states(measure, rng, 50, [5, wide, 5], role="y")
     runs = [
         permutation_null(measure, A, B, exchange=Exchange.of(50), n_resamples=60, n_threads=t)
         for t in (1, 2, 3, 2)
@@ -68,6 +74,54 @@ def test_threads_and_repeats_give_the_same_bits(name, rng):
             run.null_distribution, runs[0].null_distribution, rtol=0, atol=1e-12
         )
         assert run.pvalue == runs[0].pvalue
+
+
+@pytest.mark.parametrize("name", UNPAIRED)
+def test_a_measure_without_pairs_has_no_permutation_null(name, rng):
+    measure = MEASURES[name]
+    A, B = states(measure, rng, 30, [4]), states(measure, rng, 30, [4], role="y")
+    with pytest.raises(ParameterError, match="does not depend on the pairing"):
+        permutation_null(measure, A, B, exchange=Exchange.of(30), n_resamples=19)
+
+
+class _NotWithWide(MeasureBase):
+    """A measure that has no score for some pairs of layers."""
+
+    spec = MEASURES["debiased_cka"].spec
+
+    def prepare(self, X, **options):
+        return MEASURES["debiased_cka"].prepare(X), X.shape[1]
+
+    def score(self, a, b):
+        if a[1] + b[1] > 12:
+            raise DegenerateInputError(f"{a[1]} + {b[1]} features are too many")
+        return MEASURES["debiased_cka"].score(a[0], b[0])
+
+    def permuted(self, state, order):
+        return MEASURES["debiased_cka"].permuted(state[0], order), state[1]
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_pairs_of_layers_without_a_score_are_left_out_with_their_reason(batch, rng, monkeypatch):
+    if batch:
+
+        def score_all(self, A, B):
+            return np.array([[self.score(a, b) for b in B] for a in A])
+
+        monkeypatch.setattr(_NotWithWide, "score_all", score_all, raising=False)
+    measure, free = _NotWithWide(), Exchange.of(30)
+    A, B = states(measure, rng, 30, [4, 9]), states(measure, rng, 30, [5, 7])
+    result = permutation_null(measure, A, B, exchange=free, n_resamples=39)
+    np.testing.assert_array_equal(np.isnan(result.scores), [[False, False], [True, True]])
+    assert result.undefined == {
+        (1, 0): "9 + 5 features are too many",
+        (1, 1): "9 + 7 features are too many",
+    }
+    alone = permutation_null(measure, A[:1], B, exchange=free, n_resamples=39)
+    np.testing.assert_allclose(result.null_distribution, alone.null_distribution, rtol=1e-12)
+    assert result.pvalue == alone.pvalue
+    with pytest.raises(DegenerateInputError, match="features are too many"):
+        permutation_null(measure, A[1:], B, exchange=free, n_resamples=39)
 
 
 def test_fewer_resamples_are_the_first_of_more():

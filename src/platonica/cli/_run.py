@@ -17,7 +17,7 @@ from platonica.checks import check_k, check_resamples
 from platonica.cli._progress import progress_bar
 from platonica.comparison import compare_many
 from platonica.errors import ParameterError
-from platonica.measures import MEASURES, get_measure
+from platonica.measures import get_measure
 from platonica.sources._contracts import Data, ModelCard
 from platonica.sources.data import load_data
 from platonica.sources.extraction import extract
@@ -164,10 +164,11 @@ def _check_sizes(measures: Iterable[Any], data: Data | None, settings: Settings)
 
 def _bind(name: str, settings: Settings) -> Any:
     """Bind k for the measures that have it; a k that none of them has is an error."""
-    having = [n for n in settings.measures if n in MEASURES and "k" in MEASURES[n].params]
-    if settings.k is None or (having and name in MEASURES and name not in having):
-        return get_measure(name)
-    return get_measure(name, k=settings.k)
+    measure = get_measure(name)
+    if settings.k is None:
+        return measure
+    having = [n for n in settings.measures if "k" in get_measure(n).params]
+    return get_measure(name, k=settings.k) if name in having or not having else measure
 
 
 def _source(name: str) -> ModelCard | Features:

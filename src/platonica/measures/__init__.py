@@ -12,12 +12,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from platonica.errors import ParameterError, UnknownNameError
-from platonica.measures._base import Measure, MeasureBase, MeasureSpec, Moments
+from platonica.measures._base import Kind, Measure, MeasureBase, MeasureSpec, Moments
 from platonica.measures.kernel import CKA, DebiasedCKA, cka, debiased_cka
 from platonica.measures.neighborhood import MutualKnn, mutual_knn
 
 __all__ = [
     "MEASURES",
+    "Kind",
     "Measure",
     "MeasureBase",
     "MeasureSpec",

@@ -26,6 +26,8 @@ def prepare_layers(
     n_items: int,
     role: Literal["x", "y"] = "x",
     groups: Sequence[Hashable] | None = None,
+    folds: Sequence[int] | None = None,
+    kind: str = "features",
 ) -> list[Any]:
     """Prepare the layers of one space.
 
@@ -37,7 +39,8 @@ def prepare_layers(
         From a layer's name to its array of shape (n_items, n_features).
     n_items : int
     role : {"x", "y"}
-    groups : sequence of length n_items, optional
+    groups, folds : sequences of length n_items, optional
+    kind : {"features", "rdm"}
 
     Returns
     -------
@@ -47,7 +50,7 @@ def prepare_layers(
 
     def prepare(layer: str) -> Any:
         try:
-            return measure.prepare(array(layer), role=role, groups=groups)
+            return measure.prepare(array(layer), role=role, groups=groups, folds=folds, kind=kind)
         except DegenerateInputError as error:
             return error
 

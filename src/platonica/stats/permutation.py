@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from platonica.checks import check_resamples
-from platonica.errors import ParameterError
+from platonica.errors import DegenerateInputError, ParameterError, ShapeError
 from platonica.stats.exchange import Exchange
 from platonica.threads import available_cores
 
 __all__ = ["NullResult", "layer_scores", "permutation_null", "score_permuted"]
 
 F64 = NDArray[np.float64]
+
+UNDEFINED = (DegenerateInputError, ShapeError)
 
 MOST_THREADS = 8
 """Every thread holds tables of its own."""
@@ -42,6 +44,8 @@ class NullResult:
         (1 + number of null values at least as close) / (1 + n_resamples); never 0.
     exchange : str
         The null hypothesis, in words.
+    undefined : mapping of (int, int) to str
+        Why pairs of layers have no score; their scores are NaN and no candidates.
     """
 
     scores: F64
@@ -50,6 +54,7 @@ class NullResult:
     null_distribution: F64
     pvalue: float
     exchange: str
+    undefined: Mapping[tuple[int, int], str]
 
     @property
     def mean(self) -> float:
@@ -62,11 +67,48 @@ class NullResult:
         return float(self.null_distribution.std(ddof=1))
 
 
-def layer_scores(measure: Any, A: Sequence[Any], B: Sequence[Any]) -> F64:
-    """Scores of all pairs of prepared layers, shape (len(A), len(B))."""
+def layer_scores(
+    measure: Any,
+    A: Sequence[Any],
+    B: Sequence[Any],
+    undefined: dict[tuple[int, int], str] | None = None,
+) -> F64:
+    """Scores of all pairs of prepared layers.
+
+    Parameters
+    ----------
+    measure : Measure
+    A, B : sequences of states
+    undefined : dict, optional
+        Receives the reason for each pair (i, j) that has no score.
+
+    Returns
+    -------
+    array of shape (len(A), len(B))
+        NaN where a pair of layers has no score.
+
+    Raises
+    ------
+    ShapeError, DegenerateInputError
+        No pair has a score.
+    """
     if hasattr(measure, "score_all"):
-        return np.asarray(measure.score_all(A, B), dtype=np.float64)
-    return np.array([[measure.score(a, b) for b in B] for a in A])
+        try:
+            return np.asarray(measure.score_all(A, B), dtype=np.float64)
+        except UNDEFINED:
+            pass  # of one pair at least; the others keep their scores
+    scores, error = np.full((len(A), len(B)), np.nan), None
+    for i, a in enumerate(A):
+        for j, b in enumerate(B):
+            try:
+                scores[i, j] = measure.score(a, b)
+            except UNDEFINED as one:
+                error = one
+                if undefined is not None:
+                    undefined[i, j] = str(one)
+    if error is not None and np.isnan(scores).all():
+        raise error
+    return scores
 
 
 def permutation_null(
@@ -109,11 +151,13 @@ def permutation_null(
             "them is no null for it"
         )
     sign = 1.0 if measure.spec.direction == "similarity" else -1.0
-    scores = layer_scores(measure, A, B)
-    where = np.unravel_index(int(np.argmax(sign * scores)), scores.shape)
+    undefined: dict[tuple[int, int], str] = {}
+    scores = layer_scores(measure, A, B, undefined)
+    where = np.unravel_index(int(np.nanargmax(sign * scores)), scores.shape)
     statistic = float(scores[where])
     orders = exchange.draw(check_resamples(n_resamples), rng)
-    null = sign * _best_permuted(measure, A, B, orders, sign, n_threads, progress)
+    permuted = _Cells(measure, A, B, ~np.isnan(scores))
+    null = sign * _best_permuted(permuted, orders, sign, n_threads, progress)
     # Equal scores may differ in their last digits when they come from other summation orders.
     margin = 1e-12 * max(1.0, abs(statistic))
     at_least = int(np.count_nonzero(sign * null >= sign * statistic - margin))
@@ -124,13 +168,34 @@ def permutation_null(
         null_distribution=null,
         pvalue=(1 + at_least) / (1 + n_resamples),
         exchange=exchange.words,
+        undefined=undefined,
     )
 
 
+@dataclass(frozen=True)
+class _Cells:
+    """The pairs of layers that have a score."""
+
+    measure: Any
+    A: Sequence[Any]
+    B: Sequence[Any]
+    defined: NDArray[np.bool_]
+
+    def scores(self, orders: NDArray[np.int64]) -> F64:
+        """Scores for every permutation, shape (n_resamples, n_cells)."""
+        if self.defined.all():
+            every = score_permuted(self.measure, self.A, self.B, orders)
+            return every.reshape(len(orders), -1)
+        cells = np.argwhere(self.defined)
+        scores = np.empty((len(orders), len(cells)))
+        for r, order in enumerate(orders):
+            moved = {j: self.measure.permuted(self.B[j], order) for j in np.unique(cells[:, 1])}
+            scores[r] = [self.measure.score(self.A[i], moved[j]) for i, j in cells]
+        return scores
+
+
 def _best_permuted(
-    measure: Any,
-    A: Sequence[Any],
-    B: Sequence[Any],
+    cells: _Cells,
     orders: NDArray[np.int64],
     sign: float,
     n_threads: int | None,
@@ -143,8 +208,7 @@ def _best_permuted(
     chunks = [orders[first : first + size] for first in range(0, len(orders), size)]
 
     def best(chunk: NDArray[np.int64]) -> F64:
-        permuted = sign * score_permuted(measure, A, B, chunk)
-        highest: F64 = permuted.reshape(len(chunk), -1).max(axis=1)
+        highest: F64 = (sign * cells.scores(chunk)).max(axis=1)
         return highest
 
     done, results = 0, []
