@@ -1,0 +1,132 @@
+"""Intervals by subsets: their formula, their coverage, and what they refuse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from platonica.errors import ParameterError, ShapeError
+from platonica.measures import MEASURES
+from platonica.stats.exchange import Exchange
+from platonica.stats.intervals import difference_interval, score_interval, subset_scores
+
+CKA, KNN = MEASURES["cka"], MEASURES["mutual_knn"]
+
+
+def prepared(measure, *spaces):
+    wide = measure.bound(k=2 * measure.params["k"]) if "k" in measure.params else measure
+    return [wide.prepare(X, role=role) for X, role in zip(spaces, "xyy", strict=False)]
+
+
+@pytest.mark.parametrize("measure", [KNN.bound(k=12), CKA], ids=["mutual_knn", "cka"])
+def test_subsets_are_scored_as_if_they_were_all(measure, rng):
+    X, Y = rng.standard_normal((2, 60, 5))
+    free = Exchange.of(60)
+    found = subset_scores(measure, [prepared(measure, X, Y)], exchange=free, n_subsets=20, rng=3)
+    r = np.random.default_rng(3)
+    for s, size in enumerate(found.sizes):
+        small = measure.bound(k=round(12 * size / 60)) if "k" in measure.params else measure
+        for t in range(20):
+            rows = np.sort(r.choice(60, size, replace=False))
+            np.testing.assert_allclose(found.scores[s, t, 0], small(X[rows], Y[rows]), rtol=1e-9)
+
+
+def test_groups_are_drawn_as_wholes(rng):
+    X = rng.standard_normal((60, 5))
+    seen = []
+
+    class Spy(type(CKA)):
+        def subset(self, state, rows):
+            seen.append(rows)
+            return super().subset(state, rows)
+
+    pair = prepared(Spy(), X, X)
+    groups = [i % 20 for i in range(60)]
+    subset_scores(Spy(), [pair], exchange=Exchange.of(60, groups), n_subsets=20)
+    for rows in seen:
+        members = np.bincount(rows % 20, minlength=20)
+        assert set(members) == {0, 3}
+
+
+def test_the_mean_of_a_sample_has_its_textbook_error(rng):
+    """With the mean for a measure, the standard error is that of every textbook."""
+    values = rng.standard_normal(300)
+
+    class Mean(type(CKA)):
+        def subset(self, state, rows):
+            return state[rows]
+
+        def score(self, a, b):
+            return float(a.mean())
+
+    pair = (values, values)
+    found = subset_scores(Mean(), [pair], exchange=Exchange.of(300), n_subsets=2000)
+    interval = score_interval(float(values.mean()), found)
+    assert interval.standard_error == pytest.approx(values.std(ddof=1) / np.sqrt(300), rel=0.06)
+    assert interval.rate == pytest.approx(0.5, abs=0.1)
+    assert interval.high - interval.estimate == pytest.approx(1.959964 * interval.standard_error)
+
+
+@pytest.mark.slow
+def test_intervals_cover_the_score_of_the_population(rng):
+    """120 data sets of n = 200; the mean over them stands for the population."""
+    scores, intervals = [], []
+    mixing = rng.standard_normal((2, 6, 12))
+    for _ in range(120):
+        latent = rng.standard_normal((200, 6))
+        X, Y = (latent @ A + 1.5 * rng.standard_normal((200, 12)) for A in mixing)
+        pair = prepared(CKA, X, Y)
+        found = subset_scores(
+            CKA, [pair], exchange=Exchange.of(200), n_subsets=100, fractions=(0.5,)
+        )
+        scores.append(CKA(X, Y))
+        intervals.append(score_interval(scores[-1], found))
+    truth = np.mean(scores)
+    covered = np.mean([i.low <= truth <= i.high for i in intervals])
+    assert 0.90 <= covered <= 1.0
+    ratio = np.mean([i.standard_error for i in intervals]) / np.std(scores)
+    assert 0.8 < ratio < 1.4
+
+
+def test_the_difference_of_a_score_and_itself_is_certain(rng):
+    X, Y = rng.standard_normal((2, 80, 5))
+    pair = prepared(CKA, X, Y)
+    found = subset_scores(CKA, [pair, pair], exchange=Exchange.of(80), n_subsets=20)
+    interval = difference_interval((0.3, 0.3), found)
+    assert (interval.low, interval.high) == (0.0, 0.0)
+
+
+def test_common_items_make_differences_sharper(rng):
+    latent = rng.standard_normal((200, 4)) * np.geomspace(1, 4, 200)[:, None]
+    X, Y, Z = (latent + 0.8 * rng.standard_normal((200, 4)) for _ in range(3))
+    x, y, z = prepared(CKA, X, Y, Z)
+    free = Exchange.of(200)
+    both = subset_scores(CKA, [(x, y), (x, z)], exchange=free, n_subsets=100)
+    difference = difference_interval((CKA(X, Y), CKA(X, Z)), both)
+    apart = np.hypot(*(score_interval(0.0, both, pair=p).standard_error for p in (0, 1)))
+    assert difference.standard_error < apart
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"n_subsets": 5}, ParameterError, "at least 20"),
+        ({"fractions": (1.0,)}, ParameterError, "between 0 and 1"),
+        ({"fractions": (0.2,)}, ShapeError, "take a larger k"),
+    ],
+)
+def test_what_no_interval_can_be_had_from_is_refused(options, error, message, rng):
+    measure = KNN.bound(k=5)
+    pair = prepared(measure, *rng.standard_normal((2, 40, 4)))
+    with pytest.raises(error, match=message):
+        subset_scores(measure, [pair], exchange=Exchange.of(40), **options)
+
+
+def test_too_few_items_and_levels_are_refused(rng):
+    pair = prepared(CKA, *rng.standard_normal((2, 6, 2)))
+    with pytest.raises(ShapeError, match="subsets of at least 4 items"):
+        subset_scores(CKA, [pair], exchange=Exchange.of(6))
+    pair = prepared(CKA, *rng.standard_normal((2, 30, 2)))
+    found = subset_scores(CKA, [pair], exchange=Exchange.of(30), n_subsets=20)
+    with pytest.raises(ParameterError, match="level"):
+        score_interval(0.5, found, level=95)
