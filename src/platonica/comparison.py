@@ -423,6 +423,8 @@ def _extreme(measure: Any) -> str:
 
 def _null_words(result: NullResult, measure: Any, n_pairs: int) -> str:
     times = f"{result.exchange}, {len(result.null_distribution)} times"
+    if result.exhaustive:
+        times += " (all orders there are)"
     if n_pairs == 1:
         return times
     return f"{times}; the {_extreme(measure)} over all layer pairs is taken in every permutation"

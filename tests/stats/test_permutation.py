@@ -124,6 +124,22 @@ def test_pairs_of_layers_without_a_score_are_left_out_with_their_reason(batch, r
         permutation_null(measure, A[1:], B, exchange=free, n_resamples=39)
 
 
+def test_few_orders_are_all_taken():
+    r = np.random.default_rng(5)
+    measure = MEASURES["debiased_cka"]
+    a, b = (measure.prepare(X) for X in r.standard_normal((2, 6, 3)))
+    exchange = Exchange.of(6)
+    result = permutation_null(measure, [a], [b], exchange=exchange, n_resamples=720)
+    assert result.exhaustive
+    assert len(result.null_distribution) == 720
+    assert result.mean == pytest.approx(0.0, abs=1e-12)
+    assert result.null_distribution.var() == pytest.approx(2 / (6 * 3), rel=1e-9)
+    share = np.mean(result.null_distribution >= result.statistic - 1e-12)
+    assert result.pvalue == share >= 1 / 720
+    sampled = permutation_null(measure, [a], [b], exchange=exchange, n_resamples=719)
+    assert not sampled.exhaustive
+
+
 def test_fewer_resamples_are_the_first_of_more():
     exchange = Exchange.of(20)
     np.testing.assert_array_equal(exchange.draw(50, 3)[:20], exchange.draw(20, 3))

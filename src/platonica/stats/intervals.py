@@ -93,7 +93,7 @@ def subset_scores(
         Prepared by the measure; for neighbour measures best with 2 k neighbours, so that few
         rows of a subset run short and are searched again.
     exchange : Exchange
-        Its blocks are the units that are drawn.
+        Its units are what is drawn.
     n_subsets : int, at least 20
         Subsets of each size.
     fractions : sequence of float in (0, 1)
@@ -116,14 +116,14 @@ def subset_scores(
         raise ParameterError(f"n_subsets must be at least 20, not {n_subsets}")
     if not all(0 < fraction < 1 for fraction in fractions):
         raise ParameterError(f"fractions must lie between 0 and 1, not {list(fractions)}")
-    blocks, generator = exchange.blocks, as_generator(rng)
-    sizes = np.array([int(fraction * len(blocks)) for fraction in fractions])
+    units, generator = exchange.units, as_generator(rng)
+    sizes = np.array([int(fraction * len(units)) for fraction in fractions])
     scores = np.empty((len(sizes), n_subsets, len(pairs)))
     for s, size in enumerate(sizes):
-        small = at_size(measure, int(size), len(blocks), blocks.shape[1])
+        small = at_size(measure, int(size), len(units), units.shape[1])
         for r in range(n_subsets):
-            chosen = np.sort(generator.choice(len(blocks), size, replace=False))
-            rows = np.sort(blocks[chosen].ravel())
+            chosen = np.sort(generator.choice(len(units), size, replace=False))
+            rows = np.sort(units[chosen].ravel())
             taken: dict[int, Any] = {}
             for p, (a, b) in enumerate(pairs):
                 for state in (a, b):
@@ -132,7 +132,7 @@ def subset_scores(
                 scores[s, r, p] = small.score(taken[id(a)], taken[id(b)])
             if progress is not None:
                 progress(s * n_subsets + r + 1, len(sizes) * n_subsets)
-    return SubsetScores(scores, sizes, len(blocks))
+    return SubsetScores(scores, sizes, len(units))
 
 
 def at_size(measure: Any, size: int, n_units: int, block: int = 1) -> Any:

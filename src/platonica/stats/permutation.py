@@ -41,9 +41,12 @@ class NullResult:
     null_distribution : array of shape (n_resamples,)
         The statistic after every permutation, selected anew each time.
     pvalue : float
-        (1 + number of null values at least as close) / (1 + n_resamples); never 0.
+        (1 + number of null values at least as close) / (1 + n_resamples); never 0. If the null
+        is exhaustive, the share of null values at least as close, the observed one among them.
     exchange : str
         The null hypothesis, in words.
+    exhaustive : bool
+        The null distribution is that of all orders there are, since they are few.
     undefined : mapping of (int, int) to str
         Why pairs of layers have no score; their scores are NaN and no candidates.
     """
@@ -54,6 +57,7 @@ class NullResult:
     null_distribution: F64
     pvalue: float
     exchange: str
+    exhaustive: bool
     undefined: Mapping[tuple[int, int], str]
 
     @property
@@ -136,6 +140,7 @@ def permutation_null(
     exchange : Exchange
         Which items may change places.
     n_resamples : int, at least 19
+        Random orders; if there are no more than this in all, every one is taken once.
     rng : int or Generator
     n_threads : int, optional
         Threads for the permutations; the result does not depend on it.
@@ -155,7 +160,8 @@ def permutation_null(
     scores = layer_scores(measure, A, B, undefined)
     where = np.unravel_index(int(np.nanargmax(sign * scores)), scores.shape)
     statistic = float(scores[where])
-    orders = exchange.draw(check_resamples(n_resamples), rng)
+    exhaustive = exchange.n_arrangements <= check_resamples(n_resamples)
+    orders = exchange.every() if exhaustive else exchange.draw(n_resamples, rng)
     permuted = _Cells(measure, A, B, ~np.isnan(scores))
     null = sign * _best_permuted(permuted, orders, sign, n_threads, progress)
     # Equal scores may differ in their last digits when they come from other summation orders.
@@ -166,8 +172,9 @@ def permutation_null(
         statistic=statistic,
         where=(int(where[0]), int(where[1])),
         null_distribution=null,
-        pvalue=(1 + at_least) / (1 + n_resamples),
+        pvalue=at_least / len(null) if exhaustive else (1 + at_least) / (1 + n_resamples),
         exchange=exchange.words,
+        exhaustive=exhaustive,
         undefined=undefined,
     )
 
