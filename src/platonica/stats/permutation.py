@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from platonica.checks import check_resamples
 from platonica.errors import DegenerateInputError, ParameterError, ShapeError
 from platonica.stats.exchange import Exchange
+from platonica.stats.selection import Select, selection
 from platonica.threads import available_cores
 
 __all__ = ["NullResult", "layer_scores", "permutation_null", "score_permuted"]
@@ -35,9 +36,9 @@ class NullResult:
     scores : array of shape (n_layers_x, n_layers_y)
         Observed scores of all pairs of layers.
     statistic : float
-        The selected one: the best over the pairs.
+        What the selection makes of the scores: the best of them, unless another was asked for.
     where : (int, int)
-        Its pair of layers.
+        The closest pair of layers.
     null_distribution : array of shape (n_resamples,)
         The statistic after every permutation, selected anew each time.
     pvalue : float
@@ -45,6 +46,8 @@ class NullResult:
         is exhaustive, the share of null values at least as close, the observed one among them.
     exchange : str
         The null hypothesis, in words.
+    selection : str
+        How the statistic was selected, here and in every permutation, in words.
     exhaustive : bool
         The null distribution is that of all orders there are, since they are few.
     undefined : mapping of (int, int) to str
@@ -57,6 +60,7 @@ class NullResult:
     null_distribution: F64
     pvalue: float
     exchange: str
+    selection: str
     exhaustive: bool
     undefined: Mapping[tuple[int, int], str]
 
@@ -122,6 +126,7 @@ def permutation_null(
     *,
     exchange: Exchange,
     n_resamples: int = 999,
+    select: Select = "best",
     rng: int | np.random.Generator = 0,
     n_threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -129,7 +134,7 @@ def permutation_null(
     """Test the best score over all pairs of layers against random pairings of the items.
 
     Every permutation is applied to all layers of the second space at once, and the best pair
-    is searched again in each: the p-value accounts for the search.
+    is searched again in each (or another selection is repeated): the p-value accounts for it.
 
     Parameters
     ----------
@@ -141,6 +146,8 @@ def permutation_null(
         Which items may change places.
     n_resamples : int, at least 19
         Random orders; if there are no more than this in all, every one is taken once.
+    select : Select, default "best"
+        What becomes of the grid of scores; see `platonica.stats.selection`.
     rng : int or Generator
     n_threads : int, optional
         Threads for the permutations; the result does not depend on it.
@@ -159,11 +166,12 @@ def permutation_null(
     undefined: dict[tuple[int, int], str] = {}
     scores = layer_scores(measure, A, B, undefined)
     where = np.unravel_index(int(np.nanargmax(sign * scores)), scores.shape)
-    statistic = float(scores[where])
+    rule, words = selection(select, measure.spec.direction)
+    statistic = float(rule(scores[None])[0])
     exhaustive = exchange.n_arrangements <= check_resamples(n_resamples)
     orders = exchange.every() if exhaustive else exchange.draw(n_resamples, rng)
     permuted = _Cells(measure, A, B, ~np.isnan(scores))
-    null = sign * _best_permuted(permuted, orders, sign, n_threads, progress)
+    null = _select_permuted(permuted, orders, rule, n_threads, progress)
     # Equal scores may differ in their last digits when they come from other summation orders.
     margin = 1e-12 * max(1.0, abs(statistic))
     at_least = int(np.count_nonzero(sign * null >= sign * statistic - margin))
@@ -174,6 +182,7 @@ def permutation_null(
         null_distribution=null,
         pvalue=at_least / len(null) if exhaustive else (1 + at_least) / (1 + n_resamples),
         exchange=exchange.words,
+        selection=words,
         exhaustive=exhaustive,
         undefined=undefined,
     )
@@ -189,38 +198,37 @@ class _Cells:
     defined: NDArray[np.bool_]
 
     def scores(self, orders: NDArray[np.int64]) -> F64:
-        """Scores for every permutation, shape (n_resamples, n_cells)."""
+        """Scores for every permutation, shape (n_resamples, len(A), len(B))."""
         if self.defined.all():
-            every = score_permuted(self.measure, self.A, self.B, orders)
-            return every.reshape(len(orders), -1)
+            return score_permuted(self.measure, self.A, self.B, orders)
         cells = np.argwhere(self.defined)
-        scores = np.empty((len(orders), len(cells)))
+        scores = np.full((len(orders), len(self.A), len(self.B)), np.nan)
         for r, order in enumerate(orders):
             moved = {j: self.measure.permuted(self.B[j], order) for j in np.unique(cells[:, 1])}
-            scores[r] = [self.measure.score(self.A[i], moved[j]) for i, j in cells]
+            for i, j in cells:
+                scores[r, i, j] = self.measure.score(self.A[i], moved[j])
         return scores
 
 
-def _best_permuted(
+def _select_permuted(
     cells: _Cells,
     orders: NDArray[np.int64],
-    sign: float,
+    rule: Callable[[F64], F64],
     n_threads: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> F64:
-    """Return the best signed score over layer pairs, for every permutation."""
+    """Return the selected statistic for every permutation."""
     threads = n_threads or min(MOST_THREADS, available_cores())
     # A chunk sets up its tables once, so that few large chunks are cheaper than many small ones.
     size = min(250, -(-len(orders) // threads))
     chunks = [orders[first : first + size] for first in range(0, len(orders), size)]
 
-    def best(chunk: NDArray[np.int64]) -> F64:
-        highest: F64 = (sign * cells.scores(chunk)).max(axis=1)
-        return highest
+    def selected(chunk: NDArray[np.int64]) -> F64:
+        return rule(cells.scores(chunk))
 
     done, results = 0, []
     with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
-        for values in pool.map(best, chunks):
+        for values in pool.map(selected, chunks):
             results.append(values)
             done += len(values)
             if progress is not None:
