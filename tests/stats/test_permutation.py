@@ -140,6 +140,35 @@ def test_few_orders_are_all_taken():
     assert not sampled.exhaustive
 
 
+@pytest.mark.parametrize("n_threads", [1, 2, 5])
+def test_sampling_stops_where_the_rule_says(n_threads, rng):
+    A, B = states(KNN, rng, 30, [4]), states(KNN, rng, 30, [4])
+    free = Exchange.of(30)
+    whole = permutation_null(KNN, A, B, exchange=free, n_resamples=999)
+    early = permutation_null(
+        KNN, A, B, exchange=free, n_resamples=999, stop_after=10, n_threads=n_threads
+    )
+    close = whole.null_distribution >= whole.statistic - 1e-12
+    last = np.flatnonzero(close)[9] + 1
+    np.testing.assert_array_equal(early.null_distribution, whole.null_distribution[:last])
+    assert early.pvalue == 10 / last
+    assert early.stopped_early
+    same = permutation_null(KNN, A, A, exchange=free, n_resamples=999, stop_after=10)
+    assert not same.stopped_early
+    assert same.pvalue == 1 / 1000
+
+
+def test_early_stopping_keeps_the_type_one_error():
+    r, rejected = np.random.default_rng(3), 0
+    for run in range(300):
+        A, B = states(KNN, r, 30, [4, 5]), states(KNN, r, 30, [4, 5])
+        result = permutation_null(
+            KNN, A, B, exchange=Exchange.of(30), n_resamples=199, stop_after=10, rng=run
+        )
+        rejected += result.pvalue <= 0.05
+    assert rejected / 300 <= 0.05 + 3.1 * np.sqrt(0.05 * 0.95 / 300)
+
+
 def test_fewer_resamples_are_the_first_of_more():
     exchange = Exchange.of(20)
     np.testing.assert_array_equal(exchange.draw(50, 3)[:20], exchange.draw(20, 3))

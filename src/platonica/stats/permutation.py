@@ -23,6 +23,9 @@ F64 = NDArray[np.float64]
 
 UNDEFINED = (DegenerateInputError, ShapeError)
 
+STOP_CHUNK = 50
+"""Permutations between two looks at whether to stop."""
+
 MOST_THREADS = 8
 """Every thread holds tables of its own."""
 
@@ -43,13 +46,16 @@ class NullResult:
         The statistic after every permutation, selected anew each time.
     pvalue : float
         (1 + number of null values at least as close) / (1 + n_resamples); never 0. If the null
-        is exhaustive, the share of null values at least as close, the observed one among them.
+        is exhaustive, the share of null values at least as close, the observed one among them;
+        if the sampling stopped early after h such values in l, h / l (Besag and Clifford 1991).
     exchange : str
         The null hypothesis, in words.
     selection : str
         How the statistic was selected, here and in every permutation, in words.
     exhaustive : bool
         The null distribution is that of all orders there are, since they are few.
+    stopped_early : bool
+        Enough null values were at least as close as the observed one.
     undefined : mapping of (int, int) to str
         Why pairs of layers have no score; their scores are NaN and no candidates.
     """
@@ -62,6 +68,7 @@ class NullResult:
     exchange: str
     selection: str
     exhaustive: bool
+    stopped_early: bool
     undefined: Mapping[tuple[int, int], str]
 
     @property
@@ -127,6 +134,7 @@ def permutation_null(
     exchange: Exchange,
     n_resamples: int = 999,
     select: Select = "best",
+    stop_after: int | None = None,
     rng: int | np.random.Generator = 0,
     n_threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -148,6 +156,10 @@ def permutation_null(
         Random orders; if there are no more than this in all, every one is taken once.
     select : Select, default "best"
         What becomes of the grid of scores; see `platonica.stats.selection`.
+    stop_after : int, optional
+        Stop after this many null values at least as close as the observed one: the score is
+        not significant, and more permutations would only say so again. The p-value remains
+        valid (Besag and Clifford 1991).
     rng : int or Generator
     n_threads : int, optional
         Threads for the permutations; the result does not depend on it.
@@ -170,22 +182,43 @@ def permutation_null(
     statistic = float(rule(scores[None])[0])
     exhaustive = exchange.n_arrangements <= check_resamples(n_resamples)
     orders = exchange.every() if exhaustive else exchange.draw(n_resamples, rng)
-    permuted = _Cells(measure, A, B, ~np.isnan(scores))
-    null = _select_permuted(permuted, orders, rule, n_threads, progress)
     # Equal scores may differ in their last digits when they come from other summation orders.
     margin = 1e-12 * max(1.0, abs(statistic))
-    at_least = int(np.count_nonzero(sign * null >= sign * statistic - margin))
+
+    def as_close(values: F64) -> NDArray[np.bool_]:
+        close: NDArray[np.bool_] = sign * values >= sign * statistic - margin
+        return close
+
+    cells = _Cells(measure, A, B, ~np.isnan(scores))
+    stop = None if stop_after is None or exhaustive else _Stop(stop_after, as_close)
+    null = _select_permuted(cells, orders, rule, stop, n_threads, progress)
+    stopped = stop is not None and len(null) < len(orders)
+    at_least = int(np.count_nonzero(as_close(null)))
     return NullResult(
         scores=scores,
         statistic=statistic,
         where=(int(where[0]), int(where[1])),
         null_distribution=null,
-        pvalue=at_least / len(null) if exhaustive else (1 + at_least) / (1 + n_resamples),
+        pvalue=at_least / len(null) if exhaustive or stopped else (1 + at_least) / (1 + len(null)),
         exchange=exchange.words,
         selection=words,
         exhaustive=exhaustive,
+        stopped_early=stopped,
         undefined=undefined,
     )
+
+
+@dataclass(frozen=True)
+class _Stop:
+    """When to stop: after so many null values as close as the observed one."""
+
+    count: int
+    as_close: Callable[[F64], NDArray[np.bool_]]
+
+    def after(self, null: F64) -> int | None:
+        """Return the number of null values up to the last that is needed, if it is there."""
+        close = np.flatnonzero(self.as_close(null))
+        return int(close[self.count - 1]) + 1 if len(close) >= self.count else None
 
 
 @dataclass(frozen=True)
@@ -214,26 +247,27 @@ def _select_permuted(
     cells: _Cells,
     orders: NDArray[np.int64],
     rule: Callable[[F64], F64],
+    stop: _Stop | None,
     n_threads: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> F64:
     """Return the selected statistic for every permutation."""
     threads = n_threads or min(MOST_THREADS, available_cores())
     # A chunk sets up its tables once, so that few large chunks are cheaper than many small ones.
-    size = min(250, -(-len(orders) // threads))
+    size = min(STOP_CHUNK if stop else 250, -(-len(orders) // threads))
     chunks = [orders[first : first + size] for first in range(0, len(orders), size)]
-
-    def selected(chunk: NDArray[np.int64]) -> F64:
-        return rule(cells.scores(chunk))
-
-    done, results = 0, []
+    null = np.empty(0)
     with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
-        for values in pool.map(selected, chunks):
-            results.append(values)
-            done += len(values)
-            if progress is not None:
-                progress(done, len(orders))
-    return np.concatenate(results)
+        for first in range(0, len(chunks), threads):
+            part = chunks[first : first + threads]
+            for values in pool.map(lambda chunk: rule(cells.scores(chunk)), part):
+                null = np.concatenate([null, values])
+                if progress is not None:
+                    progress(len(null), len(orders))
+            end = stop.after(null) if stop else None
+            if end is not None:
+                return null[:end]
+    return null
 
 
 def score_permuted(
