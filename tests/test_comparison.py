@@ -72,7 +72,7 @@ def test_layers_of_dicts_and_lists(pair, rng):
     assert result.n_layer_pairs == 6
     assert result.score == result.layer_scores.max() == 1.0  # the same noise on both sides
     assert (result.layer_x, result.layer_y) == ("noise", "0")
-    assert "the maximum over all layer pairs is taken in every permutation" in result.null
+    assert "the maximum over all pairs of layers is taken in every permutation" in result.null
     assert result.selection == "the maximum over all pairs of layers"
 
 

@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 # Public name -> where it lives. Loaded on first use (PEP 562), so that the import is light.
 _PUBLIC = {
     "MEASURES": "platonica.measures",
-    "Comparison": "platonica.comparison",
+    "Comparison": "platonica.results",
     "Features": "platonica.store",
     "compare": "platonica.comparison",
     "extract": "platonica.sources.extraction",
@@ -35,8 +35,9 @@ __all__ = [
 
 if TYPE_CHECKING:
     from platonica import errors, measures, sources, stats, store
-    from platonica.comparison import Comparison, compare
+    from platonica.comparison import compare
     from platonica.measures import MEASURES
+    from platonica.results import Comparison
     from platonica.sources.extraction import extract
     from platonica.store import Features, open_features
 

@@ -2,152 +2,43 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from platonica.errors import DegenerateInputError, ParameterError, UnknownNameError
+from platonica.errors import ParameterError, ShapeError
 from platonica.measures import Kind, get_measure
+from platonica.prepared import Prepared
+from platonica.residuals import Explained, explained_by
+from platonica.results import Comparison, Side
 from platonica.spaces import Space, as_space, check_paired
-from platonica.stats import (
-    NullResult,
-    chance_normalized,
-    gated,
-    permutation_null,
-    prepare_layers,
-    z_score,
-)
+from platonica.stats import NullResult, chance_normalized, gated, permutation_null, z_score
 from platonica.stats.exchange import Exchange
+from platonica.stats.intervals import Interval, score_interval, subset_scores
+from platonica.stats.selection import Select
+from platonica.stats.surrogate import surrogate_null
 
-__all__ = ["Comparison", "Side", "compare", "compare_many"]
+__all__ = ["compare", "compare_many"]
 
 Layers = Literal["best", "last"] | tuple[str, str]
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Side:
-    """Whose features one side of a comparison are."""
+class _Question:
+    """What is asked of a pair of spaces, beside the measure."""
 
-    name: str
-    fingerprint: str | None = None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A score with its null: how far two spaces agree, and whether that could be chance.
-
-    Attributes
-    ----------
-    x, y : Side
-        Names and fingerprints of what was compared.
-    measure : str
-    params : dict
-        Parameters of the measure.
-    direction : {"similarity", "distance"}
-    score : float
-        Of the selected pair of layers.
-    null_mean, null_std : float
-        Of the selected statistic under the null: after the search over layers.
-    pair_null_mean : float or None
-        Mean of the score of the selected pair alone under free exchange; None where no exact
-        value is known.
-    pvalue : float
-        (1 + null values at least as close) / (1 + n_resamples), for the selected statistic.
-    z : float or None
-        (score - null_mean) / null_std; nulls are skewed, so read it beside the p-value.
-    chance_normalized : float or None
-        (score - null_mean) / (best - null_mean): 0 at chance, 1 at the best value.
-    gated : float or None
-        The same above the null's 95 % point, and 0 below it (Groeger et al. 2026).
-    interval : (float, float) or None
-        None: not computed.
-    n_items : int
-    layer_x, layer_y : str
-        The selected pair of layers.
-    n_layer_pairs : int
-        Number of pairs that were searched, in the data and in every permutation.
-    layers_x, layers_y : tuple of str
-    layer_scores : array of shape (len(layers_x), len(layers_y))
-        NaN where a layer is degenerate; `warnings` says why.
-    null : str
-        What was exchanged, in words, and how many times.
-    n_resamples : int
-    selection : str
-        How the layers were chosen, in words.
-    rng : int or None
-        Seed of the permutations, where it is known.
-    warnings : tuple of str
-    null_distribution : array of shape (n_resamples,)
-    """
-
-    x: Side
-    y: Side
-    measure: str
-    params: Mapping[str, Any]
-    direction: str
-    score: float
-    null_mean: float
-    null_std: float
-    pair_null_mean: float | None
-    pvalue: float
-    z: float | None
-    chance_normalized: float | None
-    gated: float | None
-    interval: tuple[float, float] | None
-    n_items: int
-    layer_x: str
-    layer_y: str
-    n_layer_pairs: int
-    layers_x: tuple[str, ...]
-    layers_y: tuple[str, ...]
-    layer_scores: NDArray[np.float64] = field(repr=False)
-    null: str
-    n_resamples: int
-    selection: str
-    rng: int | None
-    warnings: tuple[str, ...]
-    null_distribution: NDArray[np.float64] = field(repr=False)
-
-    def __str__(self) -> str:
-        """Everything needed to believe the score, in one line."""
-        params = "".join(f"{key}={value}, " for key, value in self.params.items())
-        searched = f"best of {self.n_layer_pairs} pairs" if self.n_layer_pairs > 1 else "one pair"
-        calibrated = _digits(self.chance_normalized)
-        return (
-            f"{self.x.name} x {self.y.name}: {self.measure} {self.score:.4f} "
-            f"({params}n={self.n_items}; null {self.null_mean:.4f} ± {self.null_std:.4f}, "
-            f"p = {self.pvalue:.2g} of {self.n_resamples} permutations; calibrated {calibrated}; "
-            f"layers {self.layer_x} x {self.layer_y}, {searched})"
-        )
-
-    def __rich__(self) -> Any:
-        """Return a table of the fields."""
-        from rich.table import Table
-
-        table = Table("field", "value", title=f"{self.x.name} x {self.y.name}")
-        shown = self.to_dict()
-        for name in ("schema_version", "x", "y", "layers_x", "layers_y", "layer_scores"):
-            del shown[name]
-        for name, value in shown.items():
-            text = f"{value:.6g}" if isinstance(value, float) else str(value)
-            table.add_row(name, "\n".join(value) if isinstance(value, list) else text)
-        return table
-
-    def to_dict(self) -> dict[str, Any]:
-        """Every field but the null distribution, as plain JSON values; NaN becomes None."""
-        fields = {**asdict(self), "schema_version": 1, "params": dict(self.params)}
-        del fields["null_distribution"]
-        return {key: _plain(value) for key, value in sorted(fields.items())}
-
-    def to_json(self) -> str:
-        """`to_dict` as text."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+    layers: Layers = "best"
+    null: str = "auto"
+    n_resamples: int = 999
+    select: Select = "best"
+    exchange: Exchange | str = "auto"
+    stop_after: int | None = None
+    interval: float | None = None
+    rng: int | np.random.Generator = 0
+    controls: Explained | None = None
 
 
 def compare(
@@ -156,9 +47,14 @@ def compare(
     measure: str | Any = "mutual_knn",
     *,
     k: int | None = None,
-    null: Literal["auto", "permutation"] = "auto",
+    null: Literal["auto", "permutation", "surrogate"] = "auto",
     n_resamples: int = 999,
     layers: Layers = "best",
+    select: Select = "best",
+    exchange: Exchange | Literal["auto", "within"] = "auto",
+    stop_after: int | None = None,
+    interval: float | None = None,
+    controls: Any = None,
     reduce: Literal["first", "mean"] = "first",
     folds: Sequence[int] | None = None,
     kind: Kind | tuple[Kind, Kind] = "features",
@@ -177,13 +73,27 @@ def compare(
         ("rsa?rdm=euclidean"), or a measure with its parameters bound.
     k : int, optional
         Neighbours an item, for the measures that have it (default 10).
-    null : {"auto", "permutation"}
+    null : {"auto", "permutation", "surrogate"}
         The items of Y are exchanged at random, all layers together; the search over layers is
-        repeated inside every permutation.
+        repeated inside every permutation. Or ("surrogate") they are turned by random orthogonal
+        maps, which keep nothing of Y but its spectrum.
     n_resamples : int, at least 19, default 999
         Permutations; the smallest possible p-value is 1 / (n_resamples + 1).
     layers : "best", "last" or a pair of layer names
         Which pairs of layers are searched.
+    select : {"best", "mean", "mean_best"} or callable, default "best"
+        What becomes of the grid of layer scores, here and in every permutation; see
+        `platonica.stats.selection`.
+    exchange : Exchange or {"auto", "within"}
+        What may change places: single items, or whole groups where the items have groups
+        ("auto"); items within their groups; or any `platonica.stats.Exchange`.
+    stop_after : int, optional
+        Stop the permutations after this many null values at least as close as the score.
+    interval : float in (0, 1), optional
+        Level of an interval of the score of the selected layers, from subsets of the items.
+    controls : array, Features, or a list of them, optional
+        Spaces of the same items (of Features, the last layer), of which what they explain
+        linearly is taken out of X and Y.
     reduce : {"first", "mean"}
         What stands for an item with several rows (captions): the first, or their mean.
     folds : sequence of length n_items, optional
@@ -224,19 +134,22 @@ def compare(
     (True, True)
     """
     bound = _bind(measure, k)
-    if null not in ("auto", "permutation"):
-        raise ParameterError(f"null must be 'auto' or 'permutation', not {null!r}")
+    if null not in ("auto", "permutation", "surrogate"):
+        raise ParameterError(f"null must be 'auto', 'permutation' or 'surrogate', not {null!r}")
     x, y = as_space(X, "X", reduce), as_space(Y, "Y", reduce)
     y = check_paired(x, y)
+    explained = None if controls is None else _explained(controls, x, reduce)
+    if explained is not None:
+        x, y = _without(explained, x), _without(explained, y)
     kind_x, kind_y = (kind, kind) if isinstance(kind, str) else kind
     return _compare_prepared(
         bound,
-        _Prepared.of(bound, x, "x", folds=folds, kind=kind_x),
-        _Prepared.of(bound, y, "y", folds=folds, kind=kind_y),
-        layers=layers,
-        n_resamples=n_resamples,
-        rng=rng,
-        progress=progress,
+        Prepared.of(bound, x, "x", folds=folds, kind=kind_x),
+        Prepared.of(bound, y, "y", folds=folds, kind=kind_y),
+        _Question(
+            layers, null, n_resamples, select, exchange, stop_after, interval, rng, explained
+        ),
+        progress,
     )
 
 
@@ -248,6 +161,7 @@ def compare_many(
     k: int | None = None,
     n_resamples: int = 999,
     layers: Literal["best", "last"] = "best",
+    interval: float | None = None,
     reduce: Literal["first", "mean"] = "first",
     rng: int = 0,
 ) -> Iterator[Comparison]:
@@ -257,7 +171,7 @@ def compare_many(
     ----------
     spaces : mapping of name to Features or arrays
     pairs : iterable of (name, name)
-    measure, k, n_resamples, layers, reduce, rng
+    measure, k, n_resamples, layers, interval, reduce, rng
         As in `compare`.
 
     Yields
@@ -266,16 +180,17 @@ def compare_many(
         One a pair, in the order of ``pairs``, as soon as it is there.
     """
     bound = _bind(measure, k)
+    question = _Question(layers, n_resamples=n_resamples, interval=interval, rng=rng)
     pairs = list(pairs)
     first = as_space(spaces[pairs[0][0]], pairs[0][0], reduce) if pairs else None
-    ready: dict[tuple[str, str], _Prepared] = {}
+    ready: dict[tuple[str, str], Prepared] = {}
 
-    def prepared(name: str, role: Literal["x", "y"]) -> _Prepared:
+    def prepared(name: str, role: Literal["x", "y"]) -> Prepared:
         key = (name, "" if bound.spec.symmetric else role)
         if key not in ready:
             assert first is not None
             space = check_paired(first, as_space(spaces[name], name, reduce))
-            ready[key] = _Prepared.of(bound, space, role)
+            ready[key] = Prepared.of(bound, space, role)
         return ready[key]
 
     for x, y in pairs:
@@ -283,69 +198,8 @@ def compare_many(
             bound,
             prepared(x, "x"),
             prepared(y, "y"),
-            layers=layers,
-            n_resamples=n_resamples,
-            rng=rng,
+            question,
         )
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """One space with the states of its layers; None where a layer is degenerate."""
-
-    space: Space
-    states: tuple[Any, ...]
-    warnings: tuple[str, ...]
-
-    @classmethod
-    def of(
-        cls,
-        measure: Any,
-        space: Space,
-        role: Literal["x", "y"],
-        *,
-        folds: Sequence[int] | None = None,
-        kind: Kind = "features",
-    ) -> _Prepared:
-        """Prepare every layer, and say of each that is left out why."""
-        prepared = prepare_layers(
-            measure,
-            space.layers,
-            space.array,
-            n_items=space.n_items,
-            role=role,
-            groups=space.groups,
-            folds=folds,
-            kind=kind,
-        )
-        states: list[Any] = []
-        warnings: list[str] = []
-        for layer, state in zip(space.layers, prepared, strict=True):
-            where = f"{space.name}, layer {layer}"
-            if isinstance(state, DegenerateInputError):
-                warnings.append(f"left out: {where}: {state}")
-                states.append(None)
-            else:
-                warnings += [f"{where}: {text}" for text in measure.cautions(state)]
-                states.append(state)
-        if all(state is None for state in states):
-            raise DegenerateInputError(warnings[-1].removeprefix("left out: "))
-        return cls(space, tuple(states), tuple(warnings))
-
-    def choose(self, wanted: str) -> list[int]:
-        """Indices of the layers to search."""
-        usable = [i for i, state in enumerate(self.states) if state is not None]
-        if wanted == "best":
-            return usable
-        if wanted == "last":
-            chosen = len(self.states) - 1
-        elif wanted in self.space.layers:
-            chosen = self.space.layers.index(wanted)
-        else:
-            raise UnknownNameError.among(f"layer of {self.space.name}", wanted, self.space.layers)
-        if chosen not in usable:
-            raise DegenerateInputError(self.warnings[0])
-        return [chosen]
 
 
 def _bind(measure: str | Any, k: int | None) -> Any:
@@ -353,32 +207,38 @@ def _bind(measure: str | Any, k: int | None) -> Any:
     return get_measure(measure, **params) if isinstance(measure, str) else measure.bound(**params)
 
 
+def _explained(controls: Any, x: Space, reduce: Literal["first", "mean"]) -> Explained:
+    """What the controls explain of the items of x; they are paired with x like any space."""
+    several = isinstance(controls, list | tuple)
+    spaces = [
+        check_paired(x, as_space(one, f"control {number}", reduce))
+        for number, one in enumerate(controls if several else [controls])
+    ]
+    return explained_by([space.array(space.layers[-1]) for space in spaces])
+
+
+def _without(explained: Explained, space: Space) -> Space:
+    return replace(space, array=lambda layer: explained.residuals(space.array(layer), space.name))
+
+
 def _compare_prepared(
     measure: Any,
-    x: _Prepared,
-    y: _Prepared,
-    *,
-    layers: Layers,
-    n_resamples: int,
-    rng: int | np.random.Generator,
+    x: Prepared,
+    y: Prepared,
+    question: _Question,
     progress: Progress | None = None,
 ) -> Comparison:
+    layers = question.layers
     want_x, want_y = (layers, layers) if isinstance(layers, str) else layers
     at_x, at_y = x.choose(want_x), y.choose(want_y)
-    result = permutation_null(
-        measure,
-        [x.states[i] for i in at_x],
-        [y.states[j] for j in at_y],
-        exchange=Exchange.of(x.space.n_items, x.space.groups),
-        n_resamples=n_resamples,
-        rng=rng,
-        progress=progress,
-    )
+    result = _null(measure, x, y, at_x, at_y, question, progress)
     best_x, best_y = at_x[result.where[0]], at_y[result.where[1]]
     scores = np.full((len(x.states), len(y.states)), np.nan)
     scores[np.ix_(at_x, at_y)] = result.scores
-    best = measure.spec.best
-    warnings = (*x.warnings, *y.warnings, *_about(result, x, y, at_x, at_y))
+    interval, excuse = _interval(measure, x, y, (best_x, best_y), result, question)
+    warnings = (*x.warnings, *y.warnings, *_about(result, x, y, at_x, at_y), *excuse)
+    if question.controls is not None:
+        warnings = (question.controls.words, *warnings)
     n_pairs = len(at_x) * len(at_y)
     return Comparison(
         x=Side(x.space.name, x.space.fingerprint),
@@ -392,9 +252,10 @@ def _compare_prepared(
         pair_null_mean=_pair_null_mean(measure, x.states[best_x], y.states[best_y], x.space),
         pvalue=result.pvalue,
         z=z_score(result.statistic, result.mean, result.std),
-        chance_normalized=chance_normalized(result.statistic, result.mean, best),
-        gated=gated(result.statistic, result.null_distribution, best),
-        interval=None,
+        chance_normalized=chance_normalized(result.statistic, result.mean, measure.spec.best),
+        gated=gated(result.statistic, result.null_distribution, measure.spec.best),
+        interval=None if interval is None else (interval.low, interval.high),
+        interval_method=None if interval is None else _interval_words(interval, n_pairs),
         n_items=x.space.n_items,
         layer_x=x.space.layers[best_x],
         layer_y=y.space.layers[best_y],
@@ -402,13 +263,93 @@ def _compare_prepared(
         layers_x=x.space.layers,
         layers_y=y.space.layers,
         layer_scores=scores,
-        null=_null_words(result, measure, n_pairs),
-        n_resamples=n_resamples,
-        selection=_selection_words(measure, layers, n_pairs),
-        rng=rng if isinstance(rng, int) else None,
+        null=_null_words(result, n_pairs),
+        n_resamples=len(result.null_distribution),
+        selection=_selection_words(result, layers, n_pairs),
+        rng=question.rng if isinstance(question.rng, int) else None,
         warnings=tuple(dict.fromkeys(warnings)),
         null_distribution=result.null_distribution,
     )
+
+
+def _null(
+    measure: Any,
+    x: Prepared,
+    y: Prepared,
+    at_x: Sequence[int],
+    at_y: Sequence[int],
+    question: _Question,
+    progress: Progress | None,
+) -> NullResult:
+    A = [x.states[i] for i in at_x]
+    if question.null == "surrogate":
+        return surrogate_null(
+            measure,
+            A,
+            [y.space.array(y.space.layers[j]) for j in at_y],
+            n_resamples=question.n_resamples,
+            select=question.select,
+            rng=question.rng,
+            progress=progress,
+        )
+    return permutation_null(
+        measure,
+        A,
+        [y.states[j] for j in at_y],
+        exchange=_exchange(question.exchange, x.space),
+        n_resamples=question.n_resamples,
+        select=question.select,
+        stop_after=question.stop_after,
+        rng=question.rng,
+        progress=progress,
+    )
+
+
+def _exchange(exchange: Exchange | str, space: Space) -> Exchange:
+    if isinstance(exchange, Exchange):
+        if exchange.n_items != space.n_items:
+            raise ShapeError(
+                f"the exchange is one of {exchange.n_items} items, but there are {space.n_items}"
+            )
+        return exchange
+    if exchange == "within":
+        if space.groups is None:
+            raise ParameterError("exchange='within' needs items that have groups")
+        return Exchange.within(space.n_items, space.groups)
+    if exchange != "auto":
+        raise ParameterError(f"exchange must be 'auto', 'within' or an Exchange, not {exchange!r}")
+    return Exchange.of(space.n_items, space.groups)
+
+
+def _interval(
+    measure: Any,
+    x: Prepared,
+    y: Prepared,
+    best: tuple[int, int],
+    result: NullResult,
+    question: _Question,
+) -> tuple[Interval | None, list[str]]:
+    """Interval of the selected pair of layers, or the sentence that says why there is none."""
+    if question.interval is None:
+        return None, []
+    if question.select != "best":
+        return None, ["no interval: the statistic is not the score of one pair of layers"]
+    pair = x.for_subsets(best[0]), y.for_subsets(best[1])
+    try:
+        subsets = subset_scores(
+            measure,
+            [pair],
+            exchange=Exchange.of(x.space.n_items, x.space.groups),
+            rng=question.rng,
+        )
+    except ShapeError as error:
+        return None, [f"no interval: {error}"]
+    return score_interval(result.statistic, subsets, level=question.interval), []
+
+
+def _interval_words(interval: Interval, n_pairs: int) -> str:
+    words = f"{interval.level:.0%}: {interval.method}"
+    return words if n_pairs == 1 else f"{words}; the selected layers are kept"
 
 
 def _pair_null_mean(measure: Any, a: Any, b: Any, space: Space) -> float | None:
@@ -417,29 +358,25 @@ def _pair_null_mean(measure: Any, a: Any, b: Any, space: Space) -> float | None:
     return float(measure.null_moments(a, b).mean)
 
 
-def _extreme(measure: Any) -> str:
-    return "maximum" if measure.spec.direction == "similarity" else "minimum"
-
-
-def _null_words(result: NullResult, measure: Any, n_pairs: int) -> str:
+def _null_words(result: NullResult, n_pairs: int) -> str:
     times = f"{result.exchange}, {len(result.null_distribution)} times"
     if result.exhaustive:
         times += " (all orders there are)"
-    if n_pairs == 1:
-        return times
-    return f"{times}; the {_extreme(measure)} over all layer pairs is taken in every permutation"
+    if result.stopped_early:
+        times += " (stopped early: not significant)"
+    return times if n_pairs == 1 else f"{times}; {result.selection} is taken in every permutation"
 
 
-def _selection_words(measure: Any, layers: Layers, n_pairs: int) -> str:
+def _selection_words(result: NullResult, layers: Layers, n_pairs: int) -> str:
     if isinstance(layers, tuple):
         return "the pair of layers that was asked for"
     if layers == "last":
         return "the last layers"
-    return f"the {_extreme(measure)} over all pairs of layers" if n_pairs > 1 else "one pair"
+    return result.selection if n_pairs > 1 else "one pair"
 
 
 def _about(
-    result: NullResult, x: _Prepared, y: _Prepared, at_x: Sequence[int], at_y: Sequence[int]
+    result: NullResult, x: Prepared, y: Prepared, at_x: Sequence[int], at_y: Sequence[int]
 ) -> Iterator[str]:
     for (i, j), reason in result.undefined.items():
         pair = f"{x.space.layers[at_x[i]]} x {y.space.layers[at_y[j]]}"
@@ -449,22 +386,3 @@ def _about(
             f"the gated score rests on {len(result.null_distribution)} permutations; at least "
             "200 are advised"
         )
-
-
-def _digits(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4f}"
-
-
-def _plain(value: Any) -> Any:
-    """Plain JSON values: no NumPy types, None for NaN."""
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
