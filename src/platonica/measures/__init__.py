@@ -14,7 +14,23 @@ from urllib.parse import parse_qsl
 from platonica.errors import ParameterError, UnknownNameError
 from platonica.measures._base import Kind, Measure, MeasureBase, MeasureSpec, Moments
 from platonica.measures.kernel import CKA, DebiasedCKA, cka, debiased_cka
-from platonica.measures.neighborhood import MutualKnn, mutual_knn
+from platonica.measures.local import Cknna, SecondOrderCosine, cknna, second_order_cosine
+from platonica.measures.neighborhood import (
+    CycleKnn,
+    JaccardKnn,
+    MutualKnn,
+    cycle_knn,
+    jaccard_knn,
+    mutual_knn,
+)
+from platonica.measures.ordered import (
+    EditKnn,
+    LcsKnn,
+    RankSimilarity,
+    edit_knn,
+    lcs_knn,
+    rank_similarity,
+)
 
 __all__ = [
     "MEASURES",
@@ -24,14 +40,31 @@ __all__ = [
     "MeasureSpec",
     "Moments",
     "cka",
+    "cknna",
+    "cycle_knn",
     "debiased_cka",
+    "edit_knn",
     "get_measure",
+    "jaccard_knn",
+    "lcs_knn",
     "mutual_knn",
+    "rank_similarity",
+    "second_order_cosine",
 ]
 
-MEASURES: dict[str, Any] = {
-    measure.spec.name: measure for measure in (MutualKnn(), CKA(), DebiasedCKA())
-}
+_NEIGHBOURHOOD = (
+    MutualKnn(),
+    JaccardKnn(),
+    CycleKnn(),
+    LcsKnn(),
+    EditKnn(),
+    RankSimilarity(),
+    SecondOrderCosine(),
+    Cknna(),
+)
+_KERNEL = (CKA(), DebiasedCKA())
+
+MEASURES: dict[str, Any] = {m.spec.name: m for m in (*_NEIGHBOURHOOD, *_KERNEL)}
 """Canonical name -> measure with its default parameters."""
 
 

@@ -17,8 +17,13 @@ from platonica.errors import DegenerateInputError, ParameterError
 
 __all__ = ["PRH_EPSILON", "Compat", "check_compat", "prh_features"]
 
-Compat = Literal["prh"] | None
-"""Parameter ``compat`` of the measures that the paper's code has; None is the exact form."""
+Compat = Literal["prh", "prh-script"] | None
+"""Parameter ``compat`` of the measures that the paper's code has; None is the exact form.
+
+"prh" clips as the code's programming interface does (and its script with --precise), at one
+percentile of all values; "prh-script" as its script does by default, at the mean of the items' own
+percentiles.
+"""
 
 PRH_QUANTILE = 0.95
 PRH_EPSILON = 1e-6
@@ -32,17 +37,18 @@ def check_compat(compat: Compat) -> Compat:
     ParameterError
         Another one.
     """
-    if compat not in (None, "prh"):
-        raise ParameterError(f"compat must be None or 'prh', not {compat!r}")
+    if compat not in (None, "prh", "prh-script"):
+        raise ParameterError(f"compat must be None, 'prh' or 'prh-script', not {compat!r}")
     return compat
 
 
-def prh_features(X: Any, *, min_items: int = 1) -> NDArray[np.float64]:
-    """Clip at the 95th percentile of absolute values of the whole matrix, then scale the rows.
+def prh_features(X: Any, compat: Compat, *, min_items: int = 1) -> NDArray[np.float64]:
+    """Clip at the 95th percentile of the absolute values, then scale the rows.
 
     Parameters
     ----------
     X : array of shape (n_items, n_features)
+    compat : {"prh", "prh-script"}
 
     Returns
     -------
@@ -55,14 +61,18 @@ def prh_features(X: Any, *, min_items: int = 1) -> NDArray[np.float64]:
 
     Notes
     -----
-    The percentile is the value at position int(0.95 N) of all N sorted absolute values. The
-    paper's code takes it over all layers of a model at once, so that one large layer decides for
-    the others; here it is that of the layer given.
+    The percentile is the value at position int(0.95 N) of all N sorted absolute values, or the
+    mean over items of each one's interpolated percentile. The paper's code takes it over all
+    layers of a model at once, so that one large layer decides for the others; here it is that of
+    the layer given.
     """
     X = check_features(X, min_items=min_items).astype(np.float64)
-    size = np.abs(X).ravel()
-    at = int(PRH_QUANTILE * size.size)
-    limit = np.partition(size, at)[at]
+    size = np.abs(X)
+    if compat == "prh-script":
+        limit = np.quantile(size, PRH_QUANTILE, axis=1).mean()
+    else:
+        at = int(PRH_QUANTILE * size.size)
+        limit = np.partition(size.ravel(), at)[at]
     clipped = np.clip(X, -limit, limit)
     norms = np.sqrt((clipped * clipped).sum(axis=1, keepdims=True))
     if not norms.all():

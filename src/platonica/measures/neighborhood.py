@@ -1,51 +1,32 @@
-"""Measures that compare who is near whom: overlaps of neighbour graphs."""
+"""Measures that compare who is near whom: overlaps of neighbour sets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
+from scipy.stats import hypergeom
 
-from platonica.checks import check_features, check_k
 from platonica.errors import ParameterError
-from platonica.measures._base import Kind, MeasureBase, MeasureSpec, Moments
+from platonica.measures._base import MeasureSpec, Moments, Move
+from platonica.measures._knn import KnnMeasure, KnnState, PrhKnnMeasure, shared_counts
 from platonica.measures._overlap import shared_edges, shared_edges_permuted
-from platonica.neighbors import KnnGraph, knn_graph, relabel, restrict
+from platonica.measures._prh import Compat
 
-__all__ = ["KnnState", "MutualKnn", "mutual_knn"]
+__all__ = ["CycleKnn", "JaccardKnn", "MutualKnn", "cycle_knn", "jaccard_knn", "mutual_knn"]
 
-
-@dataclass(frozen=True)
-class KnnState:
-    """One space as its neighbour graph.
-
-    Attributes
-    ----------
-    graph : KnnGraph
-        Neighbours of every item, nearest first.
-    features : array of shape (n_items, n_features)
-        A reference, for the rows that a subset leaves short of neighbours.
-    groups : tuple or None
-    """
-
-    graph: KnnGraph
-    features: NDArray[Any]
-    groups: tuple[Any, ...] | None
-
-    @property
-    def n_items(self) -> int:
-        """Number of items."""
-        return len(self.graph.indices)
+KNN_INVARIANT: tuple[Move, ...] = ("rotation", "column_permutation", "scaling", "row_scaling")
+KNN_SENSITIVE: tuple[Move, ...] = ("translation", "invertible_map", "row_shuffle")
+KNN_COST = "prepare O(n^2 d) time, O(n (d + k)) memory; score O(n k)"
 
 
 @dataclass(frozen=True)
-class MutualKnn(MeasureBase):
+class MutualKnn(PrhKnnMeasure):
     """Overlap of the k nearest neighbours by cosine."""
-
-    k: int = 10
 
     spec: ClassVar[MeasureSpec] = MeasureSpec(
         name="mutual_knn",
@@ -54,50 +35,18 @@ class MutualKnn(MeasureBase):
         symmetric=True,
         self_score=1.0,
         paired=True,
-        invariant_to=("rotation", "column_permutation", "scaling", "row_scaling"),
-        sensitive_to=("translation", "invertible_map", "row_shuffle"),
+        invariant_to=KNN_INVARIANT,
+        sensitive_to=KNN_SENSITIVE,
         family="neighbourhood",
         min_items=4,
-        cost="prepare O(n^2 d) time, O(n (d + k)) memory; score O(n k)",
+        cost=KNN_COST,
         summary="share of the k nearest neighbours (cosine) that both spaces have in common",
         reference="Huh, Cheung, Wang & Isola 2024, arXiv:2405.07987",
     )
 
-    def prepare(
-        self,
-        X: Any,
-        *,
-        role: Literal["x", "y"] = "x",
-        groups: Sequence[Any] | None = None,
-        folds: Sequence[int] | None = None,
-        kind: Kind = "features",
-    ) -> KnnState:
-        """Build the exact neighbour graph, once a space."""
-        self._check_input(folds, kind)
-        X = check_features(X, min_items=self.spec.min_items)
-        graph = knn_graph(X, check_k(self.k, len(X)), metric="cosine", groups=groups)
-        return KnnState(graph, X, None if groups is None else tuple(groups))
-
     def score(self, a: KnnState, b: KnnState) -> float:
         """Mean share of common neighbours."""
         return shared_edges(a.graph.indices, b.graph.indices) / (a.n_items * self.k)
-
-    def permuted(self, state: KnnState, order: NDArray[np.int64]) -> KnnState:
-        """Relabel the graph in O(n k)."""
-        groups = None if state.groups is None else tuple(state.groups[i] for i in order)
-        graph = replace(
-            state.graph,
-            indices=relabel(state.graph.indices, order),
-            distances=state.graph.distances[order],
-        )
-        return KnnState(graph, state.features[order], groups)
-
-    def subset(self, state: KnnState, rows: NDArray[np.int64]) -> KnnState:
-        """Neighbours among the chosen rows only."""
-        groups = None if state.groups is None else tuple(state.groups[i] for i in rows)
-        check_k(self.k, len(rows))
-        graph = restrict(state.graph, state.features, rows, self.k, groups=state.groups)
-        return KnnState(graph, state.features[rows], groups)
 
     def score_all(self, A: Sequence[KnnState], B: Sequence[KnnState]) -> NDArray[np.float64]:
         """Scores of all pairs of states, shape (len(A), len(B))."""
@@ -121,24 +70,90 @@ class MutualKnn(MeasureBase):
 
     def null_moments(self, a: KnnState, b: KnnState) -> Moments:
         """Exact mean under free exchange: k / (n - 1), whatever the spaces."""
-        if a.groups is not None or b.groups is not None:
-            raise ParameterError("with excluded groups the exact mean is not k / (n - 1)")
+        _refuse_groups(a, b)
         return Moments(mean=self.k / (a.n_items - 1))
 
-    def cautions(self, state: KnnState) -> list[str]:
-        """Say how many rows have a tie at the border of their neighbourhood."""
-        tied = state.graph.n_tied_rows
-        if not tied:
-            return []
-        share = state.graph.n_arbitrary / (state.n_items * self.k)
-        return [
-            f"{tied} of {state.n_items} items ({tied / state.n_items:.1%}) have their k-th "
-            f"neighbour tied with another item; {share:.1%} of all neighbours were chosen among "
-            "equals, by a priority of the space's own"
-        ]
+
+@dataclass(frozen=True)
+class JaccardKnn(KnnMeasure):
+    """Jaccard index of the sets of k nearest neighbours by cosine."""
+
+    spec: ClassVar[MeasureSpec] = MeasureSpec(
+        name="jaccard_knn",
+        direction="similarity",
+        bounds=(0.0, 1.0),
+        symmetric=True,
+        self_score=1.0,
+        paired=True,
+        invariant_to=KNN_INVARIANT,
+        sensitive_to=KNN_SENSITIVE,
+        family="neighbourhood",
+        min_items=4,
+        cost=KNN_COST,
+        summary="common neighbours over all neighbours that either space names, item by item",
+        reference="Wang, Stansbury, Tinati 2020; Klabunde et al. 2024, arXiv:2305.06329",
+    )
+
+    def score(self, a: KnnState, b: KnnState) -> float:
+        """Mean over items of |common| / |named by either|."""
+        shared = shared_counts(a.graph.indices, b.graph.indices)
+        return float((shared / (2 * self.k - shared)).mean())
+
+    def null_moments(self, a: KnnState, b: KnnState) -> Moments:
+        """Exact mean under free exchange: common neighbours are hypergeometric."""
+        _refuse_groups(a, b)
+        m = np.arange(self.k + 1)
+        chance = hypergeom.pmf(m, a.n_items - 1, self.k, self.k)
+        return Moments(mean=float((chance * m / (2 * self.k - m)).sum()))
 
 
-def mutual_knn(X: Any, Y: Any, *, k: int = 10) -> float:
+@dataclass(frozen=True)
+class CycleKnn(PrhKnnMeasure):
+    """Whether a step to a neighbour in Y and one to a neighbour in X can lead back."""
+
+    spec: ClassVar[MeasureSpec] = MeasureSpec(
+        name="cycle_knn",
+        direction="similarity",
+        bounds=(0.0, 1.0),
+        symmetric=False,
+        self_score=None,
+        paired=True,
+        invariant_to=KNN_INVARIANT,
+        sensitive_to=KNN_SENSITIVE,
+        family="neighbourhood",
+        min_items=4,
+        cost="prepare O(n^2 d) time, O(n (d + k)) memory; score O(n k^2)",
+        summary="share of items that a neighbour in Y has among its own neighbours in X",
+        reference="Huh, Cheung, Wang & Isola 2024, arXiv:2405.07987, code",
+    )
+
+    def score(self, a: KnnState, b: KnnState) -> float:
+        """Share of items i that are an X-neighbour of one of their Y-neighbours."""
+        items = np.arange(a.n_items, dtype=np.int32)[:, None]
+        found = np.zeros(a.n_items, dtype=bool)
+        for step in b.graph.indices.T:  # one at a time: (n, k) numbers, not (n, k, k)
+            found |= (a.graph.indices[step] == items).any(axis=1)
+        return int(np.count_nonzero(found)) / a.n_items
+
+    def null_moments(self, a: KnnState, b: KnnState) -> Moments:
+        """Exact mean under free exchange, from the in-degrees of X's graph."""
+        _refuse_groups(a, b)
+        n, k = a.n_items, self.k
+        degrees = np.bincount(a.graph.indices.ravel(), minlength=n)
+        # C(n - 1 - d, k) / C(n - 1, k): no way back among the k neighbours in Y
+        miss = np.zeros(n)
+        open_ = degrees <= n - 1 - k
+        d = degrees[open_]
+        miss[open_] = np.exp(gammaln(n - d) - gammaln(n - d - k) - gammaln(n) + gammaln(n - k))
+        return Moments(mean=float(1.0 - miss.mean()))
+
+
+def _refuse_groups(a: KnnState, b: KnnState) -> None:
+    if a.groups is not None or b.groups is not None:
+        raise ParameterError("with excluded groups the exact mean is not that of free neighbours")
+
+
+def mutual_knn(X: Any, Y: Any, *, k: int = 10, compat: Compat = None) -> float:
     """Share of nearest neighbours that two feature spaces have in common.
 
     Mean over items i of ``|N_X(i) & N_Y(i)| / k`` with neighbours by cosine similarity; i is
@@ -152,6 +167,8 @@ def mutual_knn(X: Any, Y: Any, *, k: int = 10) -> float:
         Row i of both describes the same item; n_items >= 4.
     k : int in [1, n_items - 2], default 10
         Neighbours an item.
+    compat : {None, "prh", "prh-script"}
+        Clip outliers as the first paper's code does; None is the exact form.
 
     Returns
     -------
@@ -183,4 +200,91 @@ def mutual_knn(X: Any, Y: Any, *, k: int = 10) -> float:
     >>> mutual_knn(circle(0, 10, 50, 65), circle(0, 10, 24, 90), k=1)
     0.75
     """
-    return MutualKnn(k=k)(X, Y)
+    return MutualKnn(k=k, compat=compat)(X, Y)
+
+
+def jaccard_knn(X: Any, Y: Any, *, k: int = 10) -> float:
+    """Jaccard index of the nearest neighbours in two feature spaces.
+
+    Mean over items i of ``|N_X(i) & N_Y(i)| / |N_X(i) | N_Y(i)|`` with neighbours by cosine
+    similarity: `mutual_knn` with disagreement counted twice.
+
+    Parameters
+    ----------
+    X : array of shape (n_items, n_features_x)
+    Y : array of shape (n_items, n_features_y)
+        Row i of both describes the same item; n_items >= 4.
+    k : int in [1, n_items - 2], default 10
+        Neighbours an item.
+
+    Returns
+    -------
+    float
+        Similarity in [0, 1], unitless; 1 = the same neighbour sets. Its mean over shuffled rows
+        is exact: common neighbours of an item are hypergeometric.
+
+    Raises
+    ------
+    ShapeError, DegenerateInputError
+        As in `mutual_knn`.
+
+    References
+    ----------
+    Klabunde, Schumacher, Strohmaier, Lemmerich (2024), arXiv:2305.06329.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def circle(*degrees):
+    ...     t = np.deg2rad(degrees)
+    ...     return np.stack([np.cos(t), np.sin(t)], axis=1)
+    >>> jaccard_knn(circle(0, 10, 50, 65), circle(0, 10, 24, 90), k=1)
+    0.75
+    """
+    return JaccardKnn(k=k)(X, Y)
+
+
+def cycle_knn(X: Any, Y: Any, *, k: int = 10, compat: Compat = None) -> float:
+    """Share of items to which a neighbour in Y leads back by a neighbour in X.
+
+    Item i counts if it is among the X-neighbours of at least one of its Y-neighbours.
+    Asymmetric, and near 1 as soon as the spaces agree a little.
+
+    Parameters
+    ----------
+    X : array of shape (n_items, n_features_x)
+        The second step is taken here.
+    Y : array of shape (n_items, n_features_y)
+        The first step is taken here; n_items >= 4.
+    k : int in [1, n_items - 2], default 10
+        Neighbours an item.
+    compat : {None, "prh", "prh-script"}
+        Clip outliers as the first paper's code does; None is the exact form.
+
+    Returns
+    -------
+    float
+        Similarity in [0, 1], unitless. A space with itself scores less than 1 where neighbours
+        are not mutual. Its mean over shuffled rows is exact, from the in-degrees of X's graph.
+
+    Raises
+    ------
+    ShapeError, DegenerateInputError
+        As in `mutual_knn`.
+
+    References
+    ----------
+    Huh, Cheung, Wang, Isola (2024), The Platonic Representation Hypothesis, arXiv:2405.07987.
+
+    Examples
+    --------
+    Items 0, 1 and items 2, 3 are pairs in both spaces.
+
+    >>> import numpy as np
+    >>> def circle(*degrees):
+    ...     t = np.deg2rad(degrees)
+    ...     return np.stack([np.cos(t), np.sin(t)], axis=1)
+    >>> cycle_knn(circle(0, 10, 50, 65), circle(0, 20, 100, 130), k=1)
+    1.0
+    """
+    return CycleKnn(k=k, compat=compat)(X, Y)

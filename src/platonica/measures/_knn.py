@@ -1,0 +1,142 @@
+"""The state that all neighbour measures share: one space as its neighbour lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platonica.checks import check_features, check_k
+from platonica.measures._base import Kind, MeasureBase
+from platonica.measures._prh import Compat, check_compat, prh_features
+from platonica.neighbors import KnnGraph, knn_graph, relabel, restrict
+
+__all__ = ["KnnMeasure", "KnnState", "PrhKnnMeasure", "common_neighbors", "shared_counts"]
+
+Indices = NDArray[np.int32]
+
+BLOCK_CELLS = 1 << 22
+"""Entries of the (rows, k, k) tables that compare lists; more rows are compared in blocks."""
+
+
+@dataclass(frozen=True)
+class KnnState:
+    """One space as its neighbour graph.
+
+    Attributes
+    ----------
+    graph : KnnGraph
+        Neighbours of every item, nearest first.
+    features : array of shape (n_items, n_features)
+        A reference, for the rows that a subset leaves short of neighbours.
+    groups : tuple or None
+    """
+
+    graph: KnnGraph
+    features: NDArray[Any]
+    groups: tuple[Any, ...] | None
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return len(self.graph.indices)
+
+
+@dataclass(frozen=True)
+class KnnMeasure(MeasureBase):
+    """Three of the four verbs, for any measure that compares neighbour lists."""
+
+    k: int = 10
+
+    @property
+    def _parity(self) -> Compat:
+        """The parity mode, for the measures that the paper's code has."""
+        return None
+
+    def prepare(
+        self,
+        X: Any,
+        *,
+        role: Literal["x", "y"] = "x",
+        groups: Sequence[Any] | None = None,
+        folds: Sequence[int] | None = None,
+        kind: Kind = "features",
+    ) -> KnnState:
+        """Build the exact neighbour graph, once a space."""
+        self._check_input(folds, kind)
+        X = check_features(X, min_items=self.spec.min_items)
+        k = check_k(self.k, len(X))
+        rows = X if check_compat(self._parity) is None else prh_features(X, self._parity)
+        graph = knn_graph(rows, k, metric="cosine", groups=groups)
+        state = KnnState(graph, X, None if groups is None else tuple(groups))
+        return self._state(state, role)
+
+    def _state(self, state: KnnState, role: str) -> KnnState:
+        """Add what a measure needs beside the lists; nothing unless it says so."""
+        return state
+
+    def permuted(self, state: Any, order: NDArray[np.int64]) -> Any:
+        """Relabel the graph in O(n k)."""
+        groups = None if state.groups is None else tuple(state.groups[i] for i in order)
+        graph = replace(
+            state.graph,
+            indices=relabel(state.graph.indices, order),
+            distances=state.graph.distances[order],
+        )
+        return replace(state, graph=graph, features=state.features[order], groups=groups)
+
+    def subset(self, state: KnnState, rows: NDArray[np.int64]) -> Any:
+        """Neighbours among the chosen rows only."""
+        groups = None if state.groups is None else tuple(state.groups[i] for i in rows)
+        check_k(self.k, len(rows))
+        if self._parity is not None:  # the rows that are left clip at another value
+            return self.prepare(state.features[rows], groups=groups)
+        graph = restrict(state.graph, state.features, rows, self.k, groups=state.groups)
+        return self._state(KnnState(graph, state.features[rows], groups), "x")
+
+    def cautions(self, state: KnnState) -> list[str]:
+        """Say how many rows have a tie at the border of their neighbourhood."""
+        tied = state.graph.n_tied_rows
+        if not tied:
+            return []
+        share = state.graph.n_arbitrary / (state.n_items * self.k)
+        return [
+            f"{tied} of {state.n_items} items ({tied / state.n_items:.1%}) have their k-th "
+            f"neighbour tied with another item; {share:.1%} of all neighbours were chosen among "
+            "equals, by a priority of the space's own"
+        ]
+
+
+@dataclass(frozen=True)
+class PrhKnnMeasure(KnnMeasure):
+    """A neighbour measure that the first paper's code has too."""
+
+    compat: Compat = None
+
+    @property
+    def _parity(self) -> Compat:
+        return self.compat
+
+
+def shared_counts(a: Indices, b: Indices) -> NDArray[np.int64]:
+    """Number of neighbours that both lists of an item have, shape (n_items,)."""
+    both = np.sort(np.concatenate([a, b], axis=1), axis=1)
+    shared: NDArray[np.int64] = np.count_nonzero(both[:, 1:] == both[:, :-1], axis=1)
+    return shared
+
+
+def common_neighbors(a: Indices, b: Indices) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
+    """Compare the lists of each item entry by entry, in blocks of items.
+
+    Yields
+    ------
+    (slice, array of shape (m, k, k))
+        Entry (i, p, q) tells whether the p-th neighbour in a is the q-th in b.
+    """
+    size = max(1, BLOCK_CELLS // (a.shape[1] * b.shape[1]))
+    for first in range(0, len(a), size):
+        part = slice(first, min(first + size, len(a)))
+        yield part, a[part, :, None] == b[part, None, :]
