@@ -14,7 +14,28 @@ from urllib.parse import parse_qsl
 from platonica.errors import ParameterError, UnknownNameError
 from platonica.measures._base import Measure, MeasureBase, MeasureSpec, Moments
 from platonica.measures.kernel import CKA, DebiasedCKA, cka, debiased_cka
+from platonica.measures.matching import (
+    HardMatching,
+    PermutationProcrustesDistance,
+    SoftMatching,
+    hard_matching,
+    permutation_procrustes_distance,
+    soft_matching,
+)
 from platonica.measures.neighborhood import MutualKnn, mutual_knn
+from platonica.measures.riemannian import RiemannianDistance, riemannian_distance
+from platonica.measures.shape import (
+    BuresDistance,
+    BuresSimilarity,
+    ProcrustesDistance,
+    ShapeDistance,
+    SizeShapeDistance,
+    bures_distance,
+    bures_similarity,
+    procrustes_distance,
+    shape_distance,
+    size_shape_distance,
+)
 
 __all__ = [
     "MEASURES",
@@ -22,14 +43,37 @@ __all__ = [
     "MeasureBase",
     "MeasureSpec",
     "Moments",
+    "bures_distance",
+    "bures_similarity",
     "cka",
     "debiased_cka",
     "get_measure",
+    "hard_matching",
     "mutual_knn",
+    "permutation_procrustes_distance",
+    "procrustes_distance",
+    "riemannian_distance",
+    "shape_distance",
+    "size_shape_distance",
+    "soft_matching",
 ]
 
 MEASURES: dict[str, Any] = {
-    measure.spec.name: measure for measure in (MutualKnn(), CKA(), DebiasedCKA())
+    measure.spec.name: measure
+    for measure in (
+        MutualKnn(),
+        CKA(),
+        DebiasedCKA(),
+        ProcrustesDistance(),
+        SizeShapeDistance(),
+        ShapeDistance(),
+        BuresSimilarity(),
+        BuresDistance(),
+        PermutationProcrustesDistance(),
+        HardMatching(),
+        SoftMatching(),
+        RiemannianDistance(),
+    )
 }
 """Canonical name -> measure with its default parameters."""
 
