@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
 from platonica.errors import DegenerateInputError
 
-__all__ = ["nuclear_norm", "numerical_rank", "symmetric_power"]
+__all__ = ["nuclear_norm", "numerical_rank", "symmetric_power", "triangular_factor"]
 
 F64 = NDArray[np.float64]
 
@@ -48,3 +50,23 @@ def symmetric_power(matrix: F64, power: float) -> F64:
         )
     result: F64 = (vectors * values**power) @ vectors.T
     return result
+
+
+def triangular_factor(blocks: Iterable[F64]) -> F64:
+    """R with RᵀR = AᵀA for a matrix A read in blocks of rows; AᵀA itself would cost digits.
+
+    Parameters
+    ----------
+    blocks : iterable of arrays of shape (m, d)
+
+    Returns
+    -------
+    array of shape (min(n, d), d)
+        Upper triangular.
+    """
+    factor: F64 | None = None
+    for rows in blocks:
+        stacked = rows if factor is None else np.concatenate([factor, rows])
+        factor = np.linalg.qr(stacked, mode="r")
+    assert factor is not None, "a matrix has at least one block"
+    return factor

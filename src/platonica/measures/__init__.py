@@ -12,24 +12,48 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from platonica.errors import ParameterError, UnknownNameError
+from platonica.measures import (
+    kernel,
+    local,
+    matching,
+    neighborhood,
+    ordered,
+    riemannian,
+    shape,
+)
 from platonica.measures._base import Kind, Measure, MeasureBase, MeasureSpec, Moments
-from platonica.measures.kernel import CKA, DebiasedCKA, cka, debiased_cka
-from platonica.measures.local import Cknna, SecondOrderCosine, cknna, second_order_cosine
+from platonica.measures.kernel import (
+    cka,
+    debiased_cka,
+)
+from platonica.measures.local import (
+    cknna,
+    second_order_cosine,
+)
+from platonica.measures.matching import (
+    hard_matching,
+    permutation_procrustes_distance,
+    soft_matching,
+)
 from platonica.measures.neighborhood import (
-    CycleKnn,
-    JaccardKnn,
-    MutualKnn,
     cycle_knn,
     jaccard_knn,
     mutual_knn,
 )
 from platonica.measures.ordered import (
-    EditKnn,
-    LcsKnn,
-    RankSimilarity,
     edit_knn,
     lcs_knn,
     rank_similarity,
+)
+from platonica.measures.riemannian import (
+    riemannian_distance,
+)
+from platonica.measures.shape import (
+    bures_distance,
+    bures_similarity,
+    procrustes_distance,
+    shape_distance,
+    size_shape_distance,
 )
 
 __all__ = [
@@ -39,33 +63,53 @@ __all__ = [
     "MeasureBase",
     "MeasureSpec",
     "Moments",
+    "bures_distance",
+    "bures_similarity",
     "cka",
     "cknna",
     "cycle_knn",
     "debiased_cka",
     "edit_knn",
     "get_measure",
+    "hard_matching",
     "jaccard_knn",
     "lcs_knn",
     "mutual_knn",
+    "permutation_procrustes_distance",
+    "procrustes_distance",
     "rank_similarity",
+    "riemannian_distance",
     "second_order_cosine",
+    "shape_distance",
+    "size_shape_distance",
+    "soft_matching",
 ]
 
-_NEIGHBOURHOOD = (
-    MutualKnn(),
-    JaccardKnn(),
-    CycleKnn(),
-    LcsKnn(),
-    EditKnn(),
-    RankSimilarity(),
-    SecondOrderCosine(),
-    Cknna(),
-)
-_KERNEL = (CKA(), DebiasedCKA())
-
-MEASURES: dict[str, Any] = {m.spec.name: m for m in (*_NEIGHBOURHOOD, *_KERNEL)}
-"""Canonical name -> measure with its default parameters."""
+MEASURES: dict[str, Any] = {
+    measure.spec.name: measure
+    for measure in (
+        neighborhood.MutualKnn(),
+        neighborhood.JaccardKnn(),
+        neighborhood.CycleKnn(),
+        ordered.LcsKnn(),
+        ordered.EditKnn(),
+        ordered.RankSimilarity(),
+        local.SecondOrderCosine(),
+        local.Cknna(),
+        kernel.CKA(),
+        kernel.DebiasedCKA(),
+        shape.ProcrustesDistance(),
+        shape.SizeShapeDistance(),
+        shape.BuresSimilarity(),
+        shape.BuresDistance(),
+        shape.ShapeDistance(),
+        matching.PermutationProcrustesDistance(),
+        matching.HardMatching(),
+        matching.SoftMatching(),
+        riemannian.RiemannianDistance(),
+    )
+}
+"""Canonical name -> measure with its default parameters; kin stand together."""
 
 
 def get_measure(name: str, **params: Any) -> Any:

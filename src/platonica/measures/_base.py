@@ -98,6 +98,8 @@ class MeasureSpec:
         What `prepare` takes: features, or a ready dissimilarity matrix ("rdm").
     uses_folds : bool
         Splits the items; without ``folds`` the split follows their order.
+    extra : str or None
+        Optional extra of this package without which it may raise `MissingExtraError`.
     """
 
     name: str
@@ -119,6 +121,7 @@ class MeasureSpec:
     requires: tuple[Requirement, ...] = ()
     kinds: tuple[Kind, ...] = ("features",)
     uses_folds: bool = False
+    extra: str | None = None
 
     @property
     def best(self) -> float:

@@ -14,7 +14,7 @@ from platonica.checks import check_features, check_view
 from platonica.errors import DegenerateInputError, ShapeError
 from platonica.rows import BLOCK_BYTES, RowView, row_blocks
 
-__all__ = ["STREAM_BYTES", "Centred", "centre", "cross_product"]
+__all__ = ["STREAM_BYTES", "Centred", "centre", "cross_product", "narrowed", "paired_blocks"]
 
 F64 = NDArray[np.float64]
 
@@ -127,20 +127,38 @@ def centre(X: Any, *, min_items: int = 2) -> Centred:
 
 def cross_product(a: Centred, b: Centred) -> F64:
     """X_cᵀ Y_c (n_features_x, n_features_y) of two spaces of the same items, in their units."""
+    total = None
+    for x, y in paired_blocks(a, b):
+        product = x.T @ y
+        total = product if total is None else np.add(total, product, out=total)
+    assert total is not None
+    return total
+
+
+def paired_blocks(a: Centred, b: Centred) -> Iterator[tuple[F64, F64]]:
+    """Yield centred rows of the same items of two spaces, as much at a time as memory allows."""
     if a.n_items != b.n_items:
         raise ShapeError(f"X and Y must have the same items, but have {a.n_items} and {b.n_items}")
     if not (a.streams or b.streams):
-        product: F64 = a.source.T @ b.source
-        return product
+        yield a.source, b.source
+        return
     size = max(1, min(_rows_of(a), _rows_of(b)))
-    total = np.zeros((a.n_features, b.n_features))
     if a is b:
-        for _, rows in a.blocks(size):
-            total += rows.T @ rows
-        return total
+        yield from ((rows, rows) for _, rows in a.blocks(size))
+        return
     for (_, x), (_, y) in zip(_cut(a, size), _cut(b, size), strict=True):
-        total += x.T @ y
-    return total
+        yield x, y
+
+
+def narrowed(space: Centred) -> Centred:
+    """Coordinates in the span of the items where that is narrower: only a rotation.
+
+    Spaces with more features than items are taken into memory, at most their width squared.
+    """
+    if space.n_features <= space.n_items:
+        return space
+    triangle = np.linalg.qr(space.array().T, mode="r")
+    return Centred(np.ascontiguousarray(triangle.T), None, None, space.unit, space.power)
 
 
 def _rows_of(space: Centred) -> int:
