@@ -17,6 +17,7 @@ __all__ = [
     "check_ids",
     "check_k",
     "check_pair",
+    "check_rdm",
     "check_resamples",
     "check_view",
 ]
@@ -73,6 +74,51 @@ def check_view(X: RowView, name: str = "X", *, min_items: int = 1) -> RowView:
     if X.shape[0] < min_items:
         raise ShapeError(f"{name} needs at least {min_items} items, not {X.shape[0]}")
     return X
+
+
+def check_rdm(D: Any, name: str = "X", *, min_items: int = 2) -> NDArray[np.float64]:
+    """Return a dissimilarity matrix, square and in float64.
+
+    Parameters
+    ----------
+    D : array of shape (n_items, n_items), or (n_items (n_items - 1) / 2,) as SciPy's pdist
+    name : str
+        How an error calls the argument.
+    min_items : int
+
+    Raises
+    ------
+    ShapeError
+        Neither square nor of such a length, not symmetric, a diagonal that is not 0, or too few
+        items.
+    DegenerateInputError
+        NaN or infinite values, or all dissimilarities equal.
+    """
+    matrix = to_numpy(D, name).astype(np.float64)
+    if matrix.ndim == 1:
+        n = round((1 + (1 + 8 * len(matrix)) ** 0.5) / 2)
+        if n * (n - 1) // 2 != len(matrix):
+            raise ShapeError(f"{name} has {len(matrix)} entries: no number of items has so many")
+        upper, matrix = matrix, np.zeros((n, n))
+        matrix[np.triu_indices(n, 1)] = upper
+        matrix += matrix.T
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ShapeError(f"{name} must be a square dissimilarity matrix, not {matrix.shape}")
+    if len(matrix) < min_items:
+        raise ShapeError(f"{name} needs at least {min_items} items, not {len(matrix)}")
+    if not np.isfinite(matrix).all():
+        row = int(np.argmin(np.isfinite(matrix).all(axis=1)))
+        raise DegenerateInputError(f"{name} has NaN or infinite values, first in row {row}")
+    largest = np.abs(matrix).max()
+    if np.abs(np.diagonal(matrix)).max() > 1e-12 * largest:
+        raise ShapeError(f"{name} must have zeros on its diagonal to hold dissimilarities")
+    if np.abs(matrix - matrix.T).max() > 1e-8 * largest:
+        raise ShapeError(f"{name} must be symmetric")
+    off = matrix[~np.eye(len(matrix), dtype=bool)]
+    if off.size and (off == off[0]).all():
+        raise DegenerateInputError(f"{name} is constant: all dissimilarities are equal")
+    symmetric: NDArray[np.float64] = (matrix + matrix.T) / 2
+    return symmetric
 
 
 def check_pair(X: Any, Y: Any, *, min_items: int = 1) -> tuple[NDArray[Any], NDArray[Any]]:

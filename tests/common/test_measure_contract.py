@@ -218,7 +218,12 @@ def test_self_score_on_every_spectrum(measure, spectrum, rng):
         with pytest.raises(DegenerateInputError, match="features"):
             measure(X, X)
         return
-    check_self_score(measure, X, Y, 1e-10)
+    try:
+        check_self_score(measure, X, Y, 1e-10)
+    except DegenerateInputError as error:  # an estimate that is not positive, and says so
+        named = "the estimate of the space with itself" in str(error)
+        if measure.spec.self_score is not None or not named:
+            raise
 
 
 @EVERY
@@ -282,7 +287,8 @@ def test_subset_state_is_the_state_of_the_subset(measure, share, wide, rng):
     few = "few_features" in measure.spec.requires
     if wide and few:
         pytest.skip("the measure refuses more features than items")
-    n = 3 * N if few else N  # a third of the items are still more than the features
+    # a third of the items are still more than the features, and enough for every fold
+    n = 3 * N if few or measure.spec.uses_folds else N
     X, Y = spaces(rng, n, 2 * N, 3 * N, measure) if wide else spaces(rng, n, measure=measure)
     rows = np.sort(rng.choice(n, int(share * n), replace=False))
     folds = folds_of(measure, n)

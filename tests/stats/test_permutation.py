@@ -17,6 +17,16 @@ PAIRED = [name for name, measure in MEASURES.items() if measure.spec.paired]
 UNPAIRED = [name for name in MEASURES if name not in PAIRED]
 
 
+def common_part(features, rng):
+    """Features that have something in common, for the measure that needs it."""
+    return features + rng.standard_normal(features.shape[:-1])[..., None]
+
+
+def correlated_states(measure, rng, n, widths, role="x"):
+    features = [common_part(rng.standard_normal((n, d)), rng) for d in widths]
+    return [measure.prepare(X, role=role) for X in features]
+
+
 def states(measure, rng, n, widths, role="x"):
     return [measure.prepare(rng.standard_normal((n, d)), role=role) for d in widths]
 
@@ -24,7 +34,7 @@ def states(measure, rng, n, widths, role="x"):
 @pytest.mark.parametrize("name", PAIRED)
 def test_null_equals_recomputing_the_measure_on_permuted_items(name, rng):
     measure = MEASURES[name]
-    X, Y = rng.standard_normal((2, 40, 6))
+    X, Y = common_part(rng.standard_normal((2, 40, 6)), rng)
     exchange = Exchange.of(40)
     result = permutation_null(
         measure, [measure.prepare(X, role="x")], [measure.prepare(Y, role="y")],
@@ -62,9 +72,9 @@ def test_agrees_with_full_enumeration():
 def test_threads_and_repeats_give_the_same_bits(name, rng):
     measure = MEASURES[name]
     requires = measure.spec.requires
-    A = states(measure, rng, 50, [5, 5] if "equal_width" in requires else [5, 9])
+    A = correlated_states(measure, rng, 50, [5, 5] if "equal_width" in requires else [5, 9])
     wide = 5 if "equal_width" in requires else 20 if "few_features" in requires else 70
-    B = states(measure, rng, 50, [5, wide, 5], role="y")
+    B = correlated_states(measure, rng, 50, [5, wide, 5], role="y")
     runs = [
         permutation_null(measure, A, B, exchange=Exchange.of(50), n_resamples=60, n_threads=t)
         for t in (1, 2, 3, 2)

@@ -16,15 +16,19 @@ from platonica.measures import (
     kernel,
     local,
     matching,
+    minibatch,
     neighborhood,
     ordered,
+    rbf,
     riemannian,
+    rv,
     shape,
 )
 from platonica.measures._base import Kind, Measure, MeasureBase, MeasureSpec, Moments
 from platonica.measures.kernel import (
     cka,
     debiased_cka,
+    feature_corrected_cka,
 )
 from platonica.measures.local import (
     cknna,
@@ -34,6 +38,9 @@ from platonica.measures.matching import (
     hard_matching,
     permutation_procrustes_distance,
     soft_matching,
+)
+from platonica.measures.minibatch import (
+    minibatch_cka,
 )
 from platonica.measures.neighborhood import (
     cycle_knn,
@@ -45,8 +52,17 @@ from platonica.measures.ordered import (
     lcs_knn,
     rank_similarity,
 )
+from platonica.measures.rbf import (
+    debiased_rbf_cka,
+    rbf_cka,
+)
 from platonica.measures.riemannian import (
     riemannian_distance,
+)
+from platonica.measures.rv import (
+    adjusted_rv,
+    debiased_hsic,
+    rv2,
 )
 from platonica.measures.shape import (
     bures_distance,
@@ -63,22 +79,29 @@ __all__ = [
     "MeasureBase",
     "MeasureSpec",
     "Moments",
+    "adjusted_rv",
     "bures_distance",
     "bures_similarity",
     "cka",
     "cknna",
     "cycle_knn",
     "debiased_cka",
+    "debiased_hsic",
+    "debiased_rbf_cka",
     "edit_knn",
+    "feature_corrected_cka",
     "get_measure",
     "hard_matching",
     "jaccard_knn",
     "lcs_knn",
+    "minibatch_cka",
     "mutual_knn",
     "permutation_procrustes_distance",
     "procrustes_distance",
     "rank_similarity",
+    "rbf_cka",
     "riemannian_distance",
+    "rv2",
     "second_order_cosine",
     "shape_distance",
     "size_shape_distance",
@@ -98,6 +121,13 @@ MEASURES: dict[str, Any] = {
         local.Cknna(),
         kernel.CKA(),
         kernel.DebiasedCKA(),
+        kernel.FeatureCorrectedCKA(),
+        rbf.RbfCKA(),
+        rbf.DebiasedRbfCKA(),
+        rv.AdjustedRV(),
+        rv.RV2(),
+        rv.DebiasedHSIC(),
+        minibatch.MinibatchCKA(),
         shape.ProcrustesDistance(),
         shape.SizeShapeDistance(),
         shape.BuresSimilarity(),

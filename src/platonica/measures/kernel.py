@@ -1,4 +1,4 @@
-"""Centred kernel alignment, biased and debiased, from centred features or Gram matrices."""
+"""Centred kernel alignment with linear kernels: biased, debiased, corrected for features."""
 
 from __future__ import annotations
 
@@ -9,59 +9,51 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from platonica.checks import check_features
+from platonica.arrays import to_numpy
 from platonica.errors import DegenerateInputError
-from platonica.measures._base import Kind, MeasureBase, MeasureSpec, Moments
+from platonica.measures._base import Kind, MeasureSpec, Moments
+from platonica.measures._centred import Centred, centre
+from platonica.measures._kernel import (
+    CANCELLATION,
+    KernelAlignment,
+    KernelState,
+    own_terms,
+    units,
+)
+from platonica.measures._prh import PRH_EPSILON, Compat, check_compat, prh_features
 
-__all__ = ["CKA", "DebiasedCKA", "KernelState", "cka", "debiased_cka"]
+__all__ = [
+    "CKA",
+    "DebiasedCKA",
+    "FeatureCorrectedCKA",
+    "cka",
+    "debiased_cka",
+    "feature_corrected_cka",
+]
 
 F64 = NDArray[np.float64]
 
-GRAM_BUDGET = 2 << 30
-"""Bytes of Gram matrices that a batch of permutations may hold; past it features are used."""
 
+def debiased_numerator(squared_cross: Any, p: F64, q: F64) -> Any:
+    """N (n - 3) HSIC_1 of two centred kernels: no diagonal is set to 0, no n x n matrix needed.
 
-CANCELLATION = 1e-12
-"""Share of its terms below which a debiased self term is rounding error and not a value."""
-
-
-@dataclass(frozen=True)
-class KernelState:
-    """One centred space, scaled so that the mean squared norm of its items is about 1.
-
-    Attributes
+    Parameters
     ----------
-    features : array of shape (n_items, n_features), or None
-        Centred; kept where n_items >= n_features.
-    gram : array of shape (n_items, n_items), or None
-        Centred; kept where n_items < n_features.
-    power : array of shape (n_items,)
-        Squared norm of each item: the diagonal of the centred Gram matrix.
-    self_term : float
-        The numerator of the score of the space with itself.
+    squared_cross : float or array (n_layers_x, n_layers_y)
+        Inner products <K, L> of the centred kernels.
+    p, q : arrays of shape (..., n_items)
+        Diagonals of K and L.
     """
-
-    features: F64 | None
-    gram: F64 | None
-    power: F64
-    self_term: float
-
-    @property
-    def n_items(self) -> int:
-        """Number of items."""
-        return len(self.power)
-
-    def to_gram(self) -> F64:
-        """Return the centred Gram matrix (n_items, n_items), made if it is not held."""
-        if self.gram is not None:
-            return self.gram
-        assert self.features is not None
-        return self.features @ self.features.T
+    n = p.shape[-1]
+    sums = np.multiply.outer(p.sum(axis=-1), q.sum(axis=-1))
+    return squared_cross - n / (n - 2) * (p @ q.T) + sums / ((n - 1) * (n - 2))
 
 
 @dataclass(frozen=True)
-class _KernelAlignment(MeasureBase):
-    """What both estimators share; they differ in one term of the numerator."""
+class _WithParity(KernelAlignment):
+    """A linear CKA that the first paper's code has too."""
+
+    compat: Compat = None
 
     def prepare(
         self,
@@ -72,109 +64,25 @@ class _KernelAlignment(MeasureBase):
         folds: Sequence[int] | None = None,
         kind: Kind = "features",
     ) -> KernelState:
-        """Centre in float64, and form the Gram matrix where it is the smaller of the two."""
-        self._check_input(folds, kind)
-        X = check_features(X, min_items=self.spec.min_items)
-        # A power of two near the largest value changes no digit and keeps fourth powers in range.
-        largest = np.abs(X).max()
-        X = np.ldexp(X.astype(np.float64), -int(np.frexp(largest)[1]))
-        return self._state(X - X.mean(axis=0))
+        """Centre in float64; in parity mode after clipping and scaling the rows."""
+        if check_compat(self.compat) is not None:
+            X = prh_features(X, self.compat, min_items=self.spec.min_items)
+        return super().prepare(X, role=role, groups=groups, folds=folds, kind=kind)
 
-    def _state(self, centred: F64) -> KernelState:
-        power = np.einsum("ij,ij->i", centred, centred)
-        if power.sum() == 0.0:
-            raise DegenerateInputError("the features are constant: all items are equal")
-        unit = 1.0 / np.sqrt(power.mean())
-        centred, power = centred * unit, power * unit**2
-        if len(centred) < centred.shape[1]:
-            return self._complete(None, centred @ centred.T, power)
-        return self._complete(centred, None, power)
+    def _finish(self, numerators: F64, A: Sequence[KernelState], B: Sequence[KernelState]) -> F64:
+        if self.compat is None:
+            return super()._finish(numerators, A, B)
+        # that code adds its constant to terms in the units of the features
+        constant = PRH_EPSILON * self._divisor(A[0].n_items) * units(A, B)
+        return numerators / (own_terms(A, B) + constant)
 
-    def _complete(self, features: F64 | None, gram: F64 | None, power: F64) -> KernelState:
-        state = KernelState(features, gram, power, np.nan)
-        squared = _squared_cross(state, state)
-        own = self._numerator(squared, power, power)
-        if own <= CANCELLATION * squared:
-            raise DegenerateInputError(
-                f"{self.spec.name} is undefined: the estimate of the space with itself is 0 up "
-                "to rounding, as where all items are equally far from one another"
-            )
-        return KernelState(features, gram, power, float(own))
-
-    def _numerator(self, squared_cross: Any, p: F64, q: F64) -> Any:
+    def _divisor(self, n: int) -> float:
+        """What that code divides its inner product by."""
         raise NotImplementedError
-
-    def score(self, a: KernelState, b: KernelState) -> float:
-        """The alignment of two states of the same items."""
-        numerator = self._numerator(_squared_cross(a, b), a.power, b.power)
-        return float(numerator / np.sqrt(a.self_term * b.self_term))
-
-    def permuted(self, state: KernelState, order: NDArray[np.int64]) -> KernelState:
-        """Reorder the items; nothing is computed again."""
-        return KernelState(
-            None if state.features is None else state.features[order],
-            None if state.gram is None else state.gram[np.ix_(order, order)],
-            state.power[order],
-            state.self_term,
-        )
-
-    def subset(self, state: KernelState, rows: NDArray[np.int64]) -> KernelState:
-        """Take rows and centre them about their own mean."""
-        if state.features is not None:
-            part = state.features[rows]
-            return self._state(part - part.mean(axis=0))
-        assert state.gram is not None
-        part = state.gram[np.ix_(rows, rows)]
-        mean = part.mean(axis=0)
-        part = part - mean - mean[:, None] + mean.mean()
-        return self._complete(None, part, np.diagonal(part).copy())
-
-    def score_all(self, A: Sequence[KernelState], B: Sequence[KernelState]) -> F64:
-        """Scores of all pairs of states, shape (len(A), len(B))."""
-        identity = np.arange(A[0].n_items)[None]
-        if _gram_bytes(A, B) > GRAM_BUDGET:
-            return np.array([[self.score(a, b) for b in B] for a in A])
-        scores: F64 = self._by_grams(A, B, identity)[0]
-        return scores
-
-    def score_permuted(
-        self, A: Sequence[KernelState], B: Sequence[KernelState], orders: NDArray[np.int64]
-    ) -> F64:
-        """Scores of all pairs for every permutation of B's items.
-
-        Returns
-        -------
-        array of shape (len(orders), len(A), len(B))
-        """
-        if _gram_bytes(A, B) > GRAM_BUDGET:
-            permuted = ([self.permuted(b, order) for b in B] for order in orders)
-            return np.array([[[self.score(a, b) for b in Bs] for a in A] for Bs in permuted])
-        return self._by_grams(A, B, orders)
-
-    def _by_grams(
-        self, A: Sequence[KernelState], B: Sequence[KernelState], orders: NDArray[np.int64]
-    ) -> F64:
-        """One product of stacked half Gram matrices serves all pairs of layers at once."""
-        if len(A) < len(B):  # permuting A by the inverse is the same and moves less
-            inverse = np.argsort(orders, axis=1)
-            return self._by_grams(B, A, inverse).transpose(0, 2, 1)
-        n = A[0].n_items
-        rows, columns = np.triu_indices(n)
-        fixed = np.stack([a.to_gram()[rows, columns] for a in A])
-        fixed *= np.where(rows == columns, 1.0, 2.0)  # an entry above the diagonal stands twice
-        moving = np.stack([b.to_gram().ravel() for b in B])
-        p, q = np.stack([a.power for a in A]), np.stack([b.power for b in B])
-        own = np.sqrt(np.outer([a.self_term for a in A], [b.self_term for b in B]))
-        scores = np.empty((len(orders), len(A), len(B)))
-        for r, order in enumerate(orders):
-            at = order[rows] * n + order[columns]
-            cross = fixed @ np.take(moving, at, axis=1).T
-            scores[r] = self._numerator(cross, p, q[:, order]) / own
-        return scores
 
 
 @dataclass(frozen=True)
-class CKA(_KernelAlignment):
+class CKA(_WithParity):
     """Linear CKA, biased: the RV coefficient."""
 
     spec: ClassVar[MeasureSpec] = MeasureSpec(
@@ -196,6 +104,9 @@ class CKA(_KernelAlignment):
     def _numerator(self, squared_cross: Any, p: F64, q: F64) -> Any:
         return squared_cross
 
+    def _divisor(self, n: int) -> float:
+        return 1.0
+
     def null_moments(self, a: KernelState, b: KernelState) -> Moments:
         """Exact mean under free exchange: grows with the width of both spaces."""
         traces = a.power.sum() * b.power.sum()
@@ -203,7 +114,7 @@ class CKA(_KernelAlignment):
 
 
 @dataclass(frozen=True)
-class DebiasedCKA(_KernelAlignment):
+class DebiasedCKA(_WithParity):
     """Linear CKA with the unbiased estimator of HSIC."""
 
     spec: ClassVar[MeasureSpec] = MeasureSpec(
@@ -223,10 +134,10 @@ class DebiasedCKA(_KernelAlignment):
     )
 
     def _numerator(self, squared_cross: Any, p: F64, q: F64) -> Any:
-        # n (n - 3) HSIC_1 in terms of centred features: no n x n matrix is needed.
-        n = p.shape[-1]
-        sums = np.multiply.outer(p.sum(axis=-1), q.sum(axis=-1))
-        return squared_cross - n / (n - 2) * (p @ q.T) + sums / ((n - 1) * (n - 2))
+        return debiased_numerator(squared_cross, p, q)
+
+    def _divisor(self, n: int) -> float:
+        return n * (n - 3.0)
 
     def null_moments(self, a: KernelState, b: KernelState) -> Moments:
         """Exact: mean 0 and variance 2 / (n (n - 3)), whatever the spaces."""
@@ -239,28 +150,98 @@ class DebiasedCKA(_KernelAlignment):
         return []
 
 
-def _squared_cross(a: KernelState, b: KernelState) -> float:
-    """Sum of squares of the cross-covariance: <K, L>, by whichever product is smallest."""
-    if a.gram is not None and b.gram is not None:
-        return float(np.vdot(a.gram, b.gram))
-    if a.gram is None and b.gram is None:
-        assert a.features is not None
-        assert b.features is not None
-        cross = a.features.T @ b.features
-        return float(np.vdot(cross, cross))
-    if a.gram is None:
-        a, b = b, a
-    assert a.gram is not None
-    assert b.features is not None
-    return float(np.vdot(a.gram @ b.features, b.features))
+@dataclass(frozen=True)
+class ColumnsState(KernelState):
+    """A kernel whose self term leaves out each feature's product with itself.
+
+    Attributes
+    ----------
+    features : array or RowView of shape (n_items, n_features)
+        As they came, for subsets.
+    """
+
+    features: Any
 
 
-def _gram_bytes(A: Sequence[KernelState], B: Sequence[KernelState]) -> int:
-    n = A[0].n_items
-    return 8 * n * n * (len(A) + 2 * len(B))
+@dataclass(frozen=True)
+class FeatureCorrectedCKA(KernelAlignment):
+    """Debiased CKA for features that are themselves a sample."""
+
+    spec: ClassVar[MeasureSpec] = MeasureSpec(
+        name="feature_corrected_cka",
+        direction="similarity",
+        bounds=(-np.inf, np.inf),
+        symmetric=True,
+        self_score=None,
+        paired=True,
+        invariant_to=("column_permutation", "scaling", "translation"),
+        sensitive_to=("rotation", "invertible_map", "row_scaling", "row_shuffle"),
+        family="kernel",
+        min_items=4,
+        cost="prepare O(n d min(n, d)), score O(n d^2) or O(n^2); memory O(n min(n, d))",
+        summary="debiased CKA corrected for a finite sample of features too",
+        reference="Chun et al. 2025; Song et al. 2012, JMLR 13",
+    )
+
+    def _numerator(self, squared_cross: Any, p: F64, q: F64) -> Any:
+        return debiased_numerator(squared_cross, p, q)
+
+    def prepare(
+        self,
+        X: Any,
+        *,
+        role: Literal["x", "y"] = "x",
+        groups: Sequence[Any] | None = None,
+        folds: Sequence[int] | None = None,
+        kind: Kind = "features",
+    ) -> ColumnsState:
+        """Centre in float64, and take each feature's product with itself out of the self term."""
+        self._check_input(folds, kind)
+        space = centre(X, min_items=self.spec.min_items)
+        if space.n_features < 2:
+            raise DegenerateInputError(
+                "feature_corrected_cka needs at least 2 features: products of different features "
+                "are all that it keeps"
+            )
+        state = self._of_space(space)
+        d = space.n_features
+        own = (state.self_term - _diagonal_term(space)) * d / (d - 1)
+        if own <= CANCELLATION * abs(state.self_term):
+            raise DegenerateInputError(
+                f"feature_corrected_cka is undefined: the estimate of the space with itself is "
+                f"{own:.3g}, as where different features have nothing in common"
+            )
+        return ColumnsState(
+            state.space, state.gram, state.power, state.unit, float(own), features=X
+        )
+
+    def permuted(self, state: Any, order: NDArray[np.int64]) -> Any:
+        """Reorder the items; nothing is computed again."""
+        moved = super().permuted(state, order)
+        return ColumnsState(**{**vars(moved), "features": _rows(state.features, order)})
+
+    def subset(self, state: Any, rows: NDArray[np.int64]) -> Any:
+        """Prepare the rows."""
+        return self.prepare(_rows(state.features, rows))
 
 
-def cka(X: Any, Y: Any) -> float:
+def _rows(features: Any, rows: NDArray[np.int64]) -> Any:
+    return features.read_rows(rows) if hasattr(features, "read_rows") else to_numpy(features)[rows]
+
+
+def _diagonal_term(space: Centred) -> float:
+    """Sum over features of n (n - 3) HSIC_1 of the feature with itself."""
+    n = space.n_items
+    squares, fourths = np.zeros(space.n_features), np.zeros(space.n_features)
+    for _, block in space.blocks():
+        square = block * block
+        squares += square.sum(axis=0)
+        fourths += np.einsum("ij,ij->j", square, square)
+    terms = squares**2 * (1 + 1 / ((n - 1) * (n - 2))) - n / (n - 2) * fourths
+    return float(terms.sum())
+
+
+def cka(X: Any, Y: Any, *, compat: Compat = None) -> float:
     """Linear centred kernel alignment of two feature spaces, the biased estimator.
 
     ``||Xc' Yc||^2 / (||Xc' Xc|| ||Yc' Yc||)`` of the centred features, in float64. It is also
@@ -272,6 +253,9 @@ def cka(X: Any, Y: Any) -> float:
     X : array of shape (n_items, n_features_x)
     Y : array of shape (n_items, n_features_y)
         Row i of both describes the same item; n_items >= 4.
+    compat : {None, "prh", "prh-script"}
+        Clip outliers, scale rows and add 1e-6 to the denominator as the first paper's code does;
+        None is the exact form.
 
     Returns
     -------
@@ -296,10 +280,10 @@ def cka(X: Any, Y: Any) -> float:
     >>> round(cka(X, [[0.0], [2.0], [4.0], [6.0]]), 12)
     1.0
     """
-    return CKA()(X, Y)
+    return CKA(compat=compat)(X, Y)
 
 
-def debiased_cka(X: Any, Y: Any) -> float:
+def debiased_cka(X: Any, Y: Any, *, compat: Compat = None) -> float:
     """Linear centred kernel alignment of two feature spaces with the unbiased HSIC estimator.
 
     ``HSIC_1(X, Y) / sqrt(HSIC_1(X, X) HSIC_1(Y, Y))``; each term corrects for the finite number
@@ -311,6 +295,9 @@ def debiased_cka(X: Any, Y: Any) -> float:
     X : array of shape (n_items, n_features_x)
     Y : array of shape (n_items, n_features_y)
         Row i of both describes the same item; n_items >= 4.
+    compat : {None, "prh", "prh-script"}
+        Clip outliers, scale rows and add 1e-6 to the denominator as the first paper's code does;
+        None is the exact form.
 
     Returns
     -------
@@ -336,4 +323,47 @@ def debiased_cka(X: Any, Y: Any) -> float:
     >>> round(debiased_cka(X, [[0.0], [3.0], [6.0], [12.0], [27.0]]), 12)
     1.0
     """
-    return DebiasedCKA()(X, Y)
+    return DebiasedCKA(compat=compat)(X, Y)
+
+
+def feature_corrected_cka(X: Any, Y: Any) -> float:
+    """Debiased CKA corrected for a finite sample of features as well as of items.
+
+    The numerator is that of `debiased_cka`. In each self term a feature's product with itself is
+    left out, and the rest is scaled up: as if the features, too, were drawn from more.
+
+    Parameters
+    ----------
+    X : array of shape (n_items, n_features_x)
+    Y : array of shape (n_items, n_features_y)
+        Row i of both describes the same item; n_items >= 4, at least 2 features.
+
+    Returns
+    -------
+    float
+        Similarity, unitless; 0 on average for unrelated spaces. It estimates the CKA that more
+        features of the same kind would have, and may exceed 1. It depends on the basis.
+
+    Raises
+    ------
+    ShapeError
+        X and Y differ in their number of rows, or have fewer than 4.
+    DegenerateInputError
+        Non-finite or constant features, one feature only, or an estimate of a space with itself
+        that is not positive.
+
+    References
+    ----------
+    Chun, Canatar, Chung, Lee (2025), Estimating Neural Representation Alignment from Sparsely
+    Sampled Inputs and Features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> r = np.random.default_rng(0)
+    >>> world = r.standard_normal((100, 3))
+    >>> X, Y = (world @ r.standard_normal((3, 8)) + r.standard_normal((100, 8)) for _ in "XY")
+    >>> feature_corrected_cka(X, Y) > debiased_cka(X, Y)
+    True
+    """
+    return FeatureCorrectedCKA()(X, Y)

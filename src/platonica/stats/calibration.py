@@ -50,7 +50,8 @@ def gated(
     -------
     float in [0, 1], or None
         ``max(0, (score - t) / (best - t))`` with t the ceil((1 - alpha)(K + 1))-th smallest of
-        the K null values and the score; None where the critical value is the best value.
+        the K null values and the score; None where the critical value is the best value, or
+        there is no best value.
 
     References
     ----------
@@ -60,7 +61,7 @@ def gated(
     pooled = np.sort(sign * np.append(null_distribution, score))
     rank = math.ceil(round((1 - alpha) * len(pooled), 9))  # 0.95 * 1000 is not 950 in binary
     threshold = sign * float(pooled[rank - 1])
-    if best == threshold:
+    if best == threshold or not math.isfinite(best):
         return None
     return max(0.0, (score - threshold) / (best - threshold))
 

@@ -1,0 +1,227 @@
+"""What all measures of aligned kernels share: one centred kernel, and batches over layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platonica.errors import DegenerateInputError
+from platonica.measures._base import Kind, MeasureBase
+from platonica.measures._centred import Centred, centre, cross_product
+
+__all__ = ["GRAM_BUDGET", "KernelAlignment", "KernelState"]
+
+F64 = NDArray[np.float64]
+
+GRAM_BUDGET = 2 << 30
+"""Bytes of Gram matrices that a batch of layers may hold; past it layers are scored in pairs."""
+
+CANCELLATION = 1e-12
+"""Share of its terms below which a debiased self term is rounding error and not a value."""
+
+
+@dataclass(frozen=True)
+class KernelState:
+    """One centred kernel.
+
+    Attributes
+    ----------
+    space : Centred or None
+        Centred features of a linear kernel.
+    gram : array of shape (n_items, n_items), or None
+        Centred Gram matrix; held where it makes pairs of layers cheaper.
+    power : array of shape (n_items,)
+        Diagonal of the centred Gram matrix; its mean is 1.
+    unit : float
+        The kernel in its own units, times unit squared, is the kernel that is held.
+    self_term : float
+        The numerator of the score of the space with itself.
+    """
+
+    space: Centred | None
+    gram: F64 | None
+    power: F64
+    unit: float
+    self_term: float
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return len(self.power)
+
+    def to_gram(self, out: F64 | None = None) -> F64:
+        """Return the centred Gram matrix (n_items, n_items), made if it is not held."""
+        if self.gram is not None:
+            return self.gram
+        assert self.space is not None
+        rows = self.space.array()
+        gram: F64 = np.matmul(rows, rows.T, out=out)
+        return gram
+
+
+@dataclass(frozen=True)
+class KernelAlignment(MeasureBase):
+    """A score made of one inner product of two centred kernels and of their diagonals."""
+
+    def prepare(
+        self,
+        X: Any,
+        *,
+        role: Literal["x", "y"] = "x",
+        groups: Sequence[Any] | None = None,
+        folds: Sequence[int] | None = None,
+        kind: Kind = "features",
+    ) -> KernelState:
+        """Centre in float64, and form the Gram matrix where that is worth it."""
+        self._check_input(folds, kind)
+        return self._of_space(centre(X, min_items=self.spec.min_items))
+
+    def _of_space(self, space: Centred) -> KernelState:
+        # Two Gram matrices meet in n^2 steps, two feature matrices in n d^2.
+        if space.n_items > 2 * space.n_features or space.streams:
+            return self._complete(KernelState(space, None, space.power, space.unit, np.nan))
+        rows = space.array()
+        kept = space if space.n_items >= space.n_features else None
+        return self._complete(KernelState(kept, rows @ rows.T, space.power, space.unit, np.nan))
+
+    def _complete(self, state: KernelState) -> KernelState:
+        squared = _squared_cross(state, state)
+        own = float(self._numerator(squared, state.power, state.power))
+        if own <= CANCELLATION * squared:
+            raise DegenerateInputError(
+                f"{self.spec.name} is undefined: the estimate of the space with itself is 0 up "
+                "to rounding, as where all items are equally far from one another"
+            )
+        return replace(state, self_term=own)
+
+    def _numerator(self, squared_cross: Any, p: F64, q: F64) -> Any:
+        """Combine the inner product of the kernels with their diagonals (..., n_items)."""
+        raise NotImplementedError
+
+    def _finish(self, numerators: F64, A: Sequence[KernelState], B: Sequence[KernelState]) -> F64:
+        """Turn numerators (..., len(A), len(B)) into scores."""
+        scores: F64 = numerators / own_terms(A, B)
+        return scores
+
+    def score(self, a: KernelState, b: KernelState) -> float:
+        """The alignment of two states of the same items."""
+        numerator = self._numerator(_squared_cross(a, b), a.power, b.power)
+        return float(self._finish(np.array([[numerator]]), [a], [b])[0, 0])
+
+    def permuted(self, state: KernelState, order: NDArray[np.int64]) -> KernelState:
+        """Reorder the items; nothing is computed again."""
+        return replace(
+            state,
+            space=None if state.space is None else state.space.permuted(order),
+            gram=None if state.gram is None else state.gram[np.ix_(order, order)],
+            power=state.power[order],
+        )
+
+    def subset(self, state: KernelState, rows: NDArray[np.int64]) -> KernelState:
+        """Take rows and centre them about their own mean."""
+        if state.space is not None:
+            return self._of_space(state.space.subset(rows))
+        assert state.gram is not None
+        part = state.gram[np.ix_(rows, rows)]
+        return self._of_gram(part, state.unit)
+
+    def _of_gram(self, gram: F64, unit: float = 1.0) -> KernelState:
+        """Centre a Gram matrix about the mean of its items."""
+        mean = gram.mean(axis=0)
+        part = gram - mean - mean[:, None] + mean.mean()
+        power = np.diagonal(part).copy()
+        scale = power.mean()
+        if not scale > 0:
+            raise DegenerateInputError("X is constant: all items are equal")
+        part /= scale
+        return self._complete(
+            KernelState(None, part, power / scale, float(unit / np.sqrt(scale)), np.nan)
+        )
+
+    def score_all(self, A: Sequence[KernelState], B: Sequence[KernelState]) -> F64:
+        """Scores of all pairs of states, shape (len(A), len(B))."""
+        if _gram_bytes(A, B) > GRAM_BUDGET:
+            return np.array([[self.score(a, b) for b in B] for a in A])
+        n = A[0].n_items
+        cross = _stacked(A).reshape(len(A), n * n) @ _stacked(B).reshape(len(B), n * n).T
+        p, q = np.stack([a.power for a in A]), np.stack([b.power for b in B])
+        return self._finish(self._numerator(cross, p, q), A, B)
+
+    def score_permuted(
+        self, A: Sequence[KernelState], B: Sequence[KernelState], orders: NDArray[np.int64]
+    ) -> F64:
+        """Scores of all pairs for every permutation of B's items.
+
+        Returns
+        -------
+        array of shape (len(orders), len(A), len(B))
+        """
+        if _gram_bytes(A, B) > GRAM_BUDGET:
+            permuted = ([self.permuted(b, order) for b in B] for order in orders)
+            return np.array([[[self.score(a, b) for b in Bs] for a in A] for Bs in permuted])
+        return self._finish(self._permuted_numerators(A, B, orders), A, B)
+
+    def _permuted_numerators(
+        self, A: Sequence[KernelState], B: Sequence[KernelState], orders: NDArray[np.int64]
+    ) -> F64:
+        """One product of stacked half Gram matrices serves all pairs of layers at once."""
+        if len(A) < len(B):  # permuting A by the inverse is the same and moves less
+            inverse = np.argsort(orders, axis=1)
+            return self._permuted_numerators(B, A, inverse).transpose(0, 2, 1)
+        n = A[0].n_items
+        rows, columns = np.triu_indices(n)
+        fixed = np.stack([a.to_gram()[rows, columns] for a in A])
+        fixed *= np.where(rows == columns, 1.0, 2.0)  # an entry above the diagonal stands twice
+        moving = np.stack([b.to_gram().ravel() for b in B])
+        p, q = np.stack([a.power for a in A]), np.stack([b.power for b in B])
+        numerators = np.empty((len(orders), len(A), len(B)))
+        for r, order in enumerate(orders):
+            at = order[rows] * n + order[columns]
+            cross = fixed @ np.take(moving, at, axis=1).T
+            numerators[r] = self._numerator(cross, p, q[:, order])
+        return numerators
+
+
+def own_terms(A: Sequence[KernelState], B: Sequence[KernelState]) -> F64:
+    """Geometric means of the self terms of all pairs, shape (len(A), len(B))."""
+    return np.sqrt(np.outer([a.self_term for a in A], [b.self_term for b in B]))
+
+
+def units(A: Sequence[KernelState], B: Sequence[KernelState]) -> F64:
+    """What a product of two kernels in their own units is multiplied by, (len(A), len(B))."""
+    product: F64 = np.outer([a.unit**2 for a in A], [b.unit**2 for b in B])
+    return product
+
+
+def _squared_cross(a: KernelState, b: KernelState) -> float:
+    """Inner product <K, L> of two centred kernels, by whichever product is smallest."""
+    if a.gram is not None and b.gram is not None:
+        return float(np.vdot(a.gram, b.gram))
+    if a.space is not None and b.space is not None:
+        cross = a.space.scatter if a is b else cross_product(a.space, b.space)
+        return float(np.vdot(cross, cross))
+    if a.gram is None:
+        a, b = b, a
+    assert a.gram is not None
+    assert b.space is not None
+    rows = b.space.array()
+    return float(np.vdot(a.gram @ rows, rows))
+
+
+def _stacked(states: Sequence[KernelState]) -> F64:
+    n = states[0].n_items
+    grams = np.empty((len(states), n, n))
+    for out, state in zip(grams, states, strict=True):
+        made = state.to_gram(out=out)
+        if made is not out:
+            out[:] = made
+    return grams
+
+
+def _gram_bytes(A: Sequence[KernelState], B: Sequence[KernelState]) -> int:
+    n = A[0].n_items
+    return 8 * n * n * (len(A) + 2 * len(B))
