@@ -13,8 +13,21 @@ from urllib.parse import parse_qsl
 
 from platonica.errors import ParameterError, UnknownNameError
 from platonica.measures._base import Measure, MeasureBase, MeasureSpec, Moments
+from platonica.measures.gulp import GulpDistance, gulp_distance
 from platonica.measures.kernel import CKA, DebiasedCKA, cka, debiased_cka
 from platonica.measures.neighborhood import MutualKnn, mutual_knn
+from platonica.measures.subspace import (
+    CCA,
+    PWCCA,
+    SVCCA,
+    CCASquared,
+    EigenspaceOverlap,
+    cca,
+    cca_squared,
+    eigenspace_overlap,
+    pwcca,
+    svcca,
+)
 
 __all__ = [
     "MEASURES",
@@ -22,14 +35,31 @@ __all__ = [
     "MeasureBase",
     "MeasureSpec",
     "Moments",
+    "cca",
+    "cca_squared",
     "cka",
     "debiased_cka",
+    "eigenspace_overlap",
     "get_measure",
+    "gulp_distance",
     "mutual_knn",
+    "pwcca",
+    "svcca",
 ]
 
 MEASURES: dict[str, Any] = {
-    measure.spec.name: measure for measure in (MutualKnn(), CKA(), DebiasedCKA())
+    measure.spec.name: measure
+    for measure in (
+        MutualKnn(),
+        CKA(),
+        DebiasedCKA(),
+        CCA(),
+        CCASquared(),
+        SVCCA(),
+        PWCCA(),
+        EigenspaceOverlap(),
+        GulpDistance(),
+    )
 }
 """Canonical name -> measure with its default parameters."""
 
