@@ -6,13 +6,24 @@ from collections.abc import Iterable
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from platonica.errors import DegenerateInputError
 
-__all__ = ["nuclear_norm", "numerical_rank", "symmetric_power", "triangular_factor"]
+__all__ = [
+    "leading_left_vector",
+    "nuclear_norm",
+    "numerical_rank",
+    "symmetric_power",
+    "thin_svd",
+    "triangular_factor",
+]
 
 F64 = NDArray[np.float64]
+
+DENSE_SIDE = 64
+"""Matrices whose smaller side is at most this are decomposed whole; others by Lanczos steps."""
 
 
 def numerical_rank(values: F64, size: int) -> int:
@@ -67,6 +78,34 @@ def triangular_factor(blocks: Iterable[F64]) -> F64:
     factor: F64 | None = None
     for rows in blocks:
         stacked = rows if factor is None else np.concatenate([factor, rows])
-        factor = np.linalg.qr(stacked, mode="r")
+        factor = np.asarray(np.linalg.qr(stacked, mode="r"))
     assert factor is not None, "a matrix has at least one block"
     return factor
+
+
+def thin_svd(matrix: F64) -> tuple[F64, F64, F64]:
+    """Singular value decomposition without the directions that are rounding.
+
+    Parameters
+    ----------
+    matrix : array of shape (n, d)
+
+    Returns
+    -------
+    (left, values, right)
+        Arrays of shape (n, r), (r,) and (d, r) with matrix = (left * values) @ right.T and
+        r the numerical rank.
+    """
+    left, values, right = scipy.linalg.svd(matrix, full_matrices=False, check_finite=False)
+    rank = numerical_rank(values, max(matrix.shape))
+    return left[:, :rank], values[:rank], right[:rank].T
+
+
+def leading_left_vector(matrix: F64) -> F64:
+    """Left singular vector (n,) of the largest singular value, to working precision."""
+    if min(matrix.shape) <= DENSE_SIDE:
+        left: F64 = scipy.linalg.svd(matrix, full_matrices=False)[0]
+    else:  # a fixed start makes the result the same in every run
+        start = np.ones(min(matrix.shape))
+        left = scipy.sparse.linalg.svds(matrix, k=1, v0=start)[0]
+    return left[:, 0]

@@ -56,6 +56,11 @@ def moved_pair(move, X, Y, rng):
     return both[: len(X)], both[len(X) :]
 
 
+def needs_few(measure):
+    """Whether more features than items are refused, before or after a truncation."""
+    return bool({"few_features", "few_directions"} & set(measure.spec.requires))
+
+
 def folds_of(measure, n):
     return np.arange(n) % 5 if measure.spec.uses_folds else None
 
@@ -214,7 +219,7 @@ def test_self_score_on_every_spectrum(measure, spectrum, rng):
         X *= np.arange(1, d + 1) ** -1.5
     elif spectrum == "outlier":
         X[0] *= 100.0
-    if spectrum == "wide" and "few_features" in measure.spec.requires:
+    if spectrum == "wide" and needs_few(measure):
         with pytest.raises(DegenerateInputError, match="features"):
             measure(X, X)
         return
@@ -284,7 +289,7 @@ def test_permuted_state_is_the_state_of_permuted_items(measure, rng):
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("share", [0.3, 0.9])
 def test_subset_state_is_the_state_of_the_subset(measure, share, wide, rng):
-    few = "few_features" in measure.spec.requires
+    few = needs_few(measure)
     if wide and few:
         pytest.skip("the measure refuses more features than items")
     # a third of the items are still more than the features, and enough for every fold
@@ -303,7 +308,7 @@ def test_subset_state_is_the_state_of_the_subset(measure, share, wide, rng):
 @pytest.mark.parametrize("widths", [(7, 9), (7, 200), (150, 200)])
 def test_batches_equal_the_single_pair(measure, widths, rng):
     """Narrow, mixed and wide layers take different paths to the same scores."""
-    if "few_features" in measure.spec.requires and max(widths) > N:
+    if needs_few(measure) and max(widths) > N:
         pytest.skip("the measure refuses more features than items")
     layers_x, layers_y = (
         [spaces(rng, p=widths[0], q=widths[1], measure=measure)[side] for _ in range(3 + side)]
@@ -396,6 +401,10 @@ def test_too_few_items_and_other_items_are_refused(measure):
     if "few_features" in measure.spec.requires:
         with pytest.raises(DegenerateInputError, match="features"):
             measure(np.random.default_rng(3).standard_normal((30, 31)), good)
+    if "few_directions" in measure.spec.requires:
+        wide = np.random.default_rng(3).standard_normal((2, 30, 31))
+        with pytest.raises(DegenerateInputError, match="features"):
+            measure(*wide)
 
 
 @EVERY

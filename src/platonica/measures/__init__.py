@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from platonica.errors import ParameterError, UnknownNameError
 from platonica.measures import (
+    gulp,
     kernel,
     local,
     matching,
@@ -23,8 +24,12 @@ from platonica.measures import (
     riemannian,
     rv,
     shape,
+    subspace,
 )
 from platonica.measures._base import Kind, Measure, MeasureBase, MeasureSpec, Moments
+from platonica.measures.gulp import (
+    gulp_distance,
+)
 from platonica.measures.kernel import (
     cka,
     debiased_cka,
@@ -71,6 +76,13 @@ from platonica.measures.shape import (
     shape_distance,
     size_shape_distance,
 )
+from platonica.measures.subspace import (
+    cca,
+    cca_squared,
+    eigenspace_overlap,
+    pwcca,
+    svcca,
+)
 
 __all__ = [
     "MEASURES",
@@ -82,6 +94,8 @@ __all__ = [
     "adjusted_rv",
     "bures_distance",
     "bures_similarity",
+    "cca",
+    "cca_squared",
     "cka",
     "cknna",
     "cycle_knn",
@@ -89,8 +103,10 @@ __all__ = [
     "debiased_hsic",
     "debiased_rbf_cka",
     "edit_knn",
+    "eigenspace_overlap",
     "feature_corrected_cka",
     "get_measure",
+    "gulp_distance",
     "hard_matching",
     "jaccard_knn",
     "lcs_knn",
@@ -98,6 +114,7 @@ __all__ = [
     "mutual_knn",
     "permutation_procrustes_distance",
     "procrustes_distance",
+    "pwcca",
     "rank_similarity",
     "rbf_cka",
     "riemannian_distance",
@@ -106,6 +123,7 @@ __all__ = [
     "shape_distance",
     "size_shape_distance",
     "soft_matching",
+    "svcca",
 ]
 
 MEASURES: dict[str, Any] = {
@@ -128,6 +146,12 @@ MEASURES: dict[str, Any] = {
         rv.RV2(),
         rv.DebiasedHSIC(),
         minibatch.MinibatchCKA(),
+        subspace.CCA(),
+        subspace.CCASquared(),
+        subspace.SVCCA(),
+        subspace.PWCCA(),
+        subspace.EigenspaceOverlap(),
+        gulp.GulpDistance(),
         shape.ProcrustesDistance(),
         shape.SizeShapeDistance(),
         shape.BuresSimilarity(),

@@ -45,6 +45,7 @@ Family = Literal[
 Requirement = Literal[
     "equal_width",  # both spaces have the same number of features
     "few_features",  # fewer features than items, in each space and (for pairs) together
+    "few_directions",  # fewer directions than items in both together, after a truncation
 ]
 
 Kind = Literal["features", "rdm"]

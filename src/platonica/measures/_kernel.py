@@ -188,7 +188,8 @@ class KernelAlignment(MeasureBase):
 
 def own_terms(A: Sequence[KernelState], B: Sequence[KernelState]) -> F64:
     """Geometric means of the self terms of all pairs, shape (len(A), len(B))."""
-    return np.sqrt(np.outer([a.self_term for a in A], [b.self_term for b in B]))
+    roots: F64 = np.sqrt(np.outer([a.self_term for a in A], [b.self_term for b in B]))
+    return roots
 
 
 def units(A: Sequence[KernelState], B: Sequence[KernelState]) -> F64:
