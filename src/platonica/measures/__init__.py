@@ -13,19 +13,47 @@ from urllib.parse import parse_qsl
 
 from platonica.errors import ParameterError, UnknownNameError
 from platonica.measures._base import Measure, MeasureBase, MeasureSpec, Moments
+from platonica.measures.diagnostics import (
+    DIAGNOSTICS,
+    Diagnostic,
+    DiagnosticSpec,
+    antihub_share,
+    effective_rank,
+    hubness,
+    isotropy,
+    outlier_share,
+    participation_ratio,
+    reciprocity,
+    spectrum_slope,
+    two_nn_dimension,
+    uniformity,
+)
 from platonica.measures.kernel import CKA, DebiasedCKA, cka, debiased_cka
 from platonica.measures.neighborhood import MutualKnn, mutual_knn
 
 __all__ = [
+    "DIAGNOSTICS",
     "MEASURES",
+    "Diagnostic",
+    "DiagnosticSpec",
     "Measure",
     "MeasureBase",
     "MeasureSpec",
     "Moments",
+    "antihub_share",
     "cka",
     "debiased_cka",
+    "effective_rank",
     "get_measure",
+    "hubness",
+    "isotropy",
     "mutual_knn",
+    "outlier_share",
+    "participation_ratio",
+    "reciprocity",
+    "spectrum_slope",
+    "two_nn_dimension",
+    "uniformity",
 ]
 
 MEASURES: dict[str, Any] = {
