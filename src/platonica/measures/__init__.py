@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from platonica.errors import ParameterError, UnknownNameError
 from platonica.measures._base import Measure, MeasureBase, MeasureSpec, Moments
+from platonica.measures._words import describe, describe_bounds, describe_params
 from platonica.measures.diagnostics import (
     DIAGNOSTICS,
     Diagnostic,
@@ -43,6 +44,9 @@ __all__ = [
     "antihub_share",
     "cka",
     "debiased_cka",
+    "describe",
+    "describe_bounds",
+    "describe_params",
     "effective_rank",
     "get_measure",
     "hubness",
