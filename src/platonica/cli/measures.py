@@ -30,8 +30,9 @@ def measures(
         if as_json:
             print_json(_record(one))
         else:
-            rows = [{"declaration": what, "value": text} for what, text in describe(one).items()]
-            print_table(f"{name}: {one.spec.summary}", rows, ["declaration", "value"])
+            words = {"Summary": one.spec.summary, **describe(one)}
+            rows = [{"declaration": label, "value": text} for label, text in words.items()]
+            print_table(name, rows, ["declaration", "value"])
         return
     everything = [*MEASURES.values(), *DIAGNOSTICS.values()]
     records = [_record(one) for one in everything]
