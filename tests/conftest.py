@@ -28,6 +28,22 @@ def rng(request):
     return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
 
 
+class _Rows:
+    """A lazy matrix that hands out rows and nothing else."""
+
+    def __init__(self, array):
+        self.shape, self.dtype, self._array = array.shape, array.dtype, array
+
+    def read_rows(self, rows):
+        return self._array[rows]
+
+
+@pytest.fixture
+def row_view():
+    """Make a lazy view of an array, as stored shards are one."""
+    return _Rows
+
+
 @pytest.fixture(scope="session")
 def shared_data():
     """The folder of prepared real data beside the repository."""

@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 # Public name -> where it lives. Loaded on first use (PEP 562), so that the import is light.
 _PUBLIC = {
+    "DIAGNOSTICS": "platonica.measures",
     "MEASURES": "platonica.measures",
     "Comparison": "platonica.results",
     "Features": "platonica.store",
@@ -19,6 +20,7 @@ _PUBLIC = {
 _MODULES = ("errors", "measures", "sources", "stats", "store")
 
 __all__ = [
+    "DIAGNOSTICS",
     "MEASURES",
     "Comparison",
     "Features",
@@ -36,7 +38,7 @@ __all__ = [
 if TYPE_CHECKING:
     from platonica import errors, measures, sources, stats, store
     from platonica.comparison import compare
-    from platonica.measures import MEASURES
+    from platonica.measures import DIAGNOSTICS, MEASURES
     from platonica.results import Comparison
     from platonica.sources.extraction import extract
     from platonica.store import Features, open_features

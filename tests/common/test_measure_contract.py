@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from platonica.errors import DegenerateInputError, ParameterError, ShapeError
 from platonica.measures import MEASURES, MeasureBase
+from platonica.measures._moves import moved
 from platonica.stats import layer_scores
 from platonica.stats.permutation import score_permuted
 
@@ -27,27 +28,6 @@ def spaces(rng, n=N, p=P, q=Q, measure=None):
     X = world @ rng.standard_normal((5, p)) + 0.5 * rng.standard_normal((n, p)) + 0.3
     Y = world @ rng.standard_normal((5, q)) + 0.5 * rng.standard_normal((n, q)) - 0.2
     return X, Y
-
-
-def moved(move, X, rng):
-    """X after one of the moves that measures declare themselves invariant or sensitive to."""
-    n, d = X.shape
-    rotation = np.linalg.qr(rng.standard_normal((d, d)))[0]
-    if move == "rotation":
-        return X @ rotation
-    if move == "column_permutation":
-        return X[:, rng.permutation(d)]
-    if move == "scaling":
-        return X * 37.0
-    if move == "row_scaling":
-        return X * rng.uniform(0.2, 5.0, (n, 1))
-    if move == "translation":
-        return X + 3.0 * rng.standard_normal(d)
-    if move == "invertible_map":
-        return X @ (rotation * np.geomspace(1.0, 30.0, d))
-    if move == "row_shuffle":
-        return X[rng.permutation(n)]
-    raise AssertionError(f"no such move: {move}")
 
 
 def moved_pair(move, X, Y, rng):

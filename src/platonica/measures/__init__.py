@@ -27,6 +27,21 @@ from platonica.measures import (
     subspace,
 )
 from platonica.measures._base import Kind, Measure, MeasureBase, MeasureSpec, Moments
+from platonica.measures.diagnostics import (
+    DIAGNOSTICS,
+    Diagnostic,
+    DiagnosticSpec,
+    antihub_share,
+    effective_rank,
+    hubness,
+    isotropy,
+    outlier_share,
+    participation_ratio,
+    reciprocity,
+    spectrum_slope,
+    two_nn_dimension,
+    uniformity,
+)
 from platonica.measures.gulp import (
     gulp_distance,
 )
@@ -85,13 +100,17 @@ from platonica.measures.subspace import (
 )
 
 __all__ = [
+    "DIAGNOSTICS",
     "MEASURES",
+    "Diagnostic",
+    "DiagnosticSpec",
     "Kind",
     "Measure",
     "MeasureBase",
     "MeasureSpec",
     "Moments",
     "adjusted_rv",
+    "antihub_share",
     "bures_distance",
     "bures_similarity",
     "cca",
@@ -103,27 +122,36 @@ __all__ = [
     "debiased_hsic",
     "debiased_rbf_cka",
     "edit_knn",
+    "effective_rank",
     "eigenspace_overlap",
     "feature_corrected_cka",
     "get_measure",
     "gulp_distance",
     "hard_matching",
+    "hubness",
+    "isotropy",
     "jaccard_knn",
     "lcs_knn",
     "minibatch_cka",
     "mutual_knn",
+    "outlier_share",
+    "participation_ratio",
     "permutation_procrustes_distance",
     "procrustes_distance",
     "pwcca",
     "rank_similarity",
     "rbf_cka",
+    "reciprocity",
     "riemannian_distance",
     "rv2",
     "second_order_cosine",
     "shape_distance",
     "size_shape_distance",
     "soft_matching",
+    "spectrum_slope",
     "svcca",
+    "two_nn_dimension",
+    "uniformity",
 ]
 
 MEASURES: dict[str, Any] = {
