@@ -27,6 +27,7 @@ from platonica.measures import (
     subspace,
 )
 from platonica.measures._base import Kind, Measure, MeasureBase, MeasureSpec, Moments
+from platonica.measures._words import describe, describe_bounds, describe_params
 from platonica.measures.diagnostics import (
     DIAGNOSTICS,
     Diagnostic,
@@ -121,6 +122,9 @@ __all__ = [
     "debiased_cka",
     "debiased_hsic",
     "debiased_rbf_cka",
+    "describe",
+    "describe_bounds",
+    "describe_params",
     "edit_knn",
     "effective_rank",
     "eigenspace_overlap",
