@@ -21,12 +21,12 @@ TIERS = {
     "sweeping": 4, "stitching": 4, "bridge": 4, "translation": 4,
     "studies": 5, "report": 6, "cli": 7, "__main__": 8,
 }  # fmt: skip
-# Inside tier 0 and 3 the order is stated; siblings of other tiers never import one another.
+# Inside a tier the order is stated; other siblings never import one another.
 WITHIN = {
     ("arrays", "errors"), ("checks", "errors"), ("checks", "arrays"), ("rng", "errors"),
     ("arrays", "rows"), ("checks", "rows"),
     ("comparison", "spaces"), ("comparison", "prepared"), ("comparison", "results"),
-    ("prepared", "spaces"),
+    ("prepared", "spaces"), ("distances", "linalg"),
 }  # fmt: skip
 
 HEAVY = {
