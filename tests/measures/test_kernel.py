@@ -85,7 +85,7 @@ def test_large_grams_take_the_feature_path(rng, monkeypatch):
     B = [measure.prepare(rng.standard_normal((40, d))) for d in (5, 60, 6)]
     orders = np.stack([rng.permutation(40) for _ in range(4)])
     by_grams = measure.score_permuted(A, B, orders), measure.score_all(A, B)
-    monkeypatch.setattr(_kernel, "GRAM_BUDGET", 0)
+    monkeypatch.setattr(_kernel, "STACK_BUDGET", 0)
     by_features = measure.score_permuted(A, B, orders), measure.score_all(A, B)
     for one, other in zip(by_grams, by_features, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-14)

@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl
 
 from platonica.errors import ParameterError, UnknownNameError
 from platonica.measures import (
+    dcor,
+    dissimilarity,
     gulp,
     kernel,
     local,
@@ -28,6 +30,10 @@ from platonica.measures import (
 )
 from platonica.measures._base import Kind, Measure, MeasureBase, MeasureSpec, Moments
 from platonica.measures._words import describe, describe_bounds, describe_params
+from platonica.measures.dcor import (
+    debiased_distance_correlation,
+    distance_correlation,
+)
 from platonica.measures.diagnostics import (
     DIAGNOSTICS,
     Diagnostic,
@@ -42,6 +48,9 @@ from platonica.measures.diagnostics import (
     spectrum_slope,
     two_nn_dimension,
     uniformity,
+)
+from platonica.measures.dissimilarity import (
+    rsa,
 )
 from platonica.measures.gulp import (
     gulp_distance,
@@ -120,11 +129,13 @@ __all__ = [
     "cknna",
     "cycle_knn",
     "debiased_cka",
+    "debiased_distance_correlation",
     "debiased_hsic",
     "debiased_rbf_cka",
     "describe",
     "describe_bounds",
     "describe_params",
+    "distance_correlation",
     "edit_knn",
     "effective_rank",
     "eigenspace_overlap",
@@ -147,6 +158,7 @@ __all__ = [
     "rbf_cka",
     "reciprocity",
     "riemannian_distance",
+    "rsa",
     "rv2",
     "second_order_cosine",
     "shape_distance",
@@ -193,6 +205,9 @@ MEASURES: dict[str, Any] = {
         matching.HardMatching(),
         matching.SoftMatching(),
         riemannian.RiemannianDistance(),
+        dissimilarity.Rsa(),
+        dcor.DistanceCorrelation(),
+        dcor.DebiasedDistanceCorrelation(),
     )
 }
 """Canonical name -> measure with its default parameters; kin stand together."""

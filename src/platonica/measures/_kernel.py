@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from platonica.errors import DegenerateInputError
 from platonica.measures._base import Kind, MeasureBase
 from platonica.measures._centred import Centred, centre, cross_product
+from platonica.measures._stacks import STACK_BUDGET, half_products
 
-__all__ = ["GRAM_BUDGET", "KernelAlignment", "KernelState"]
+__all__ = ["CANCELLATION", "KernelAlignment", "KernelState", "own_terms", "units"]
 
 F64 = NDArray[np.float64]
-
-GRAM_BUDGET = 2 << 30
-"""Bytes of Gram matrices that a batch of layers may hold; past it layers are scored in pairs."""
 
 CANCELLATION = 1e-12
 """Share of its terms below which a debiased self term is rounding error and not a value."""
@@ -144,7 +142,7 @@ class KernelAlignment(MeasureBase):
 
     def score_all(self, A: Sequence[KernelState], B: Sequence[KernelState]) -> F64:
         """Scores of all pairs of states, shape (len(A), len(B))."""
-        if _gram_bytes(A, B) > GRAM_BUDGET:
+        if _gram_bytes(A, B) > STACK_BUDGET:
             return np.array([[self.score(a, b) for b in B] for a in A])
         n = A[0].n_items
         cross = _stacked(A).reshape(len(A), n * n) @ _stacked(B).reshape(len(B), n * n).T
@@ -160,7 +158,7 @@ class KernelAlignment(MeasureBase):
         -------
         array of shape (len(orders), len(A), len(B))
         """
-        if _gram_bytes(A, B) > GRAM_BUDGET:
+        if _gram_bytes(A, B) > STACK_BUDGET:
             permuted = ([self.permuted(b, order) for b in B] for order in orders)
             return np.array([[[self.score(a, b) for b in Bs] for a in A] for Bs in permuted])
         return self._finish(self._permuted_numerators(A, B, orders), A, B)
@@ -179,10 +177,8 @@ class KernelAlignment(MeasureBase):
         moving = np.stack([b.to_gram().ravel() for b in B])
         p, q = np.stack([a.power for a in A]), np.stack([b.power for b in B])
         numerators = np.empty((len(orders), len(A), len(B)))
-        for r, order in enumerate(orders):
-            at = order[rows] * n + order[columns]
-            cross = fixed @ np.take(moving, at, axis=1).T
-            numerators[r] = self._numerator(cross, p, q[:, order])
+        for r, cross in half_products(fixed, moving, orders, diagonal=True):
+            numerators[r] = self._numerator(cross, p, q[:, orders[r]])
         return numerators
 
 

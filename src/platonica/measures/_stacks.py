@@ -1,0 +1,41 @@
+"""Inner products of symmetric matrices, for many layers and many permutations at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["STACK_BUDGET", "half_products"]
+
+F64 = NDArray[np.float64]
+
+STACK_BUDGET = 2 << 30
+"""Bytes of stacked matrices that a batch of layers may hold; past it pairs are scored alone."""
+
+
+def half_products(
+    halves: F64, squares: F64, orders: NDArray[np.int64], *, diagonal: bool
+) -> Iterator[tuple[int, F64]]:
+    """Multiply upper triangles with those of matrices whose items are permuted.
+
+    Parameters
+    ----------
+    halves : array of shape (LA, n_entries)
+        Upper triangles, row by row, with the diagonal or without.
+    squares : array of shape (LB, n_items * n_items)
+        Symmetric matrices, flattened.
+    orders : array of shape (n_resamples, n_items)
+    diagonal : bool
+
+    Yields
+    ------
+    (int, array of shape (LA, LB))
+        Which permutation, and the products with the permuted matrices' upper triangles.
+    """
+    n = orders.shape[1]
+    rows, columns = np.triu_indices(n, 0 if diagonal else 1)
+    for r, order in enumerate(orders):
+        at = order[rows] * n + order[columns]
+        yield r, halves @ np.take(squares, at, axis=1).T
