@@ -16,6 +16,12 @@ from platonica.measures._base import Measure, MeasureBase, MeasureSpec, Moments
 from platonica.measures.gulp import GulpDistance, gulp_distance
 from platonica.measures.kernel import CKA, DebiasedCKA, cka, debiased_cka
 from platonica.measures.neighborhood import MutualKnn, mutual_knn
+from platonica.measures.regression import (
+    LinearPredictivity,
+    PLSPredictivity,
+    linear_predictivity,
+    pls_predictivity,
+)
 from platonica.measures.subspace import (
     CCA,
     PWCCA,
@@ -42,7 +48,9 @@ __all__ = [
     "eigenspace_overlap",
     "get_measure",
     "gulp_distance",
+    "linear_predictivity",
     "mutual_knn",
+    "pls_predictivity",
     "pwcca",
     "svcca",
 ]
@@ -59,6 +67,8 @@ MEASURES: dict[str, Any] = {
         PWCCA(),
         EigenspaceOverlap(),
         GulpDistance(),
+        LinearPredictivity(),
+        PLSPredictivity(),
     )
 }
 """Canonical name -> measure with its default parameters."""
