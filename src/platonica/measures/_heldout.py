@@ -30,7 +30,7 @@ STABLE_ROWS = 10
 """Items fitted on for each feature, below which held-out scores grow with the items."""
 
 FLAT = 1e-20
-"""Share of its variance below which a target does not vary within the folds but for rounding."""
+"""Share of its variance below which a space or target varies within folds by rounding only."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class HeldOut(MeasureBase):
         self._check_fold(len(train), d)
         mean = X[train].mean(axis=0)
         fitted = X[train] - mean
-        if not fitted.any():
+        if np.square(fitted).sum() <= FLAT * np.square(X).sum():
             raise DegenerateInputError("the features are constant over the items of a fold")
         basis, values, right = thin_svd(fitted)
         coordinates = (X[test] - mean) @ (right / values)
