@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
@@ -41,7 +40,7 @@ def numerical_rank(values: F64, size: int) -> int:
 
 def nuclear_norm(matrix: F64) -> float:
     """Sum of the singular values."""
-    return float(scipy.linalg.svdvals(matrix).sum())
+    return float(np.linalg.svd(matrix, compute_uv=False).sum())
 
 
 def symmetric_power(matrix: F64, power: float) -> F64:
@@ -96,16 +95,21 @@ def thin_svd(matrix: F64) -> tuple[F64, F64, F64]:
         Arrays of shape (n, r), (r,) and (d, r) with matrix = (left * values) @ right.T and
         r the numerical rank.
     """
-    left, values, right = scipy.linalg.svd(matrix, full_matrices=False, check_finite=False)
+    left, values, right = np.linalg.svd(matrix, full_matrices=False)
     rank = numerical_rank(values, max(matrix.shape))
     return left[:, :rank], values[:rank], right[:rank].T
 
 
 def leading_left_vector(matrix: F64) -> F64:
     """Left singular vector (n,) of the largest singular value, to working precision."""
-    if min(matrix.shape) <= DENSE_SIDE:
-        left: F64 = scipy.linalg.svd(matrix, full_matrices=False)[0]
-    else:  # a fixed start makes the result the same in every run
-        start = np.ones(min(matrix.shape))
-        left = scipy.sparse.linalg.svds(matrix, k=1, v0=start)[0]
-    return left[:, 0]
+    n, d = matrix.shape
+    if min(n, d) > DENSE_SIDE:  # a fixed start makes the result the same in every run
+        found = scipy.sparse.linalg.svds(matrix, k=1, v0=np.ones(min(n, d)))
+        long: F64 = found[0][:, 0]
+        return long
+    # Squaring costs the weak directions digits, and the strongest one none.
+    if n <= d:
+        leading: F64 = np.linalg.eigh(matrix @ matrix.T)[1][:, -1]
+        return leading
+    leading = matrix @ np.linalg.eigh(matrix.T @ matrix)[1][:, -1]
+    return leading / float(np.linalg.norm(leading))

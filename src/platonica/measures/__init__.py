@@ -23,6 +23,7 @@ from platonica.measures import (
     neighborhood,
     ordered,
     rbf,
+    regression,
     riemannian,
     rv,
     shape,
@@ -86,6 +87,10 @@ from platonica.measures.rbf import (
     debiased_rbf_cka,
     rbf_cka,
 )
+from platonica.measures.regression import (
+    linear_predictivity,
+    pls_predictivity,
+)
 from platonica.measures.riemannian import (
     riemannian_distance,
 )
@@ -147,11 +152,13 @@ __all__ = [
     "isotropy",
     "jaccard_knn",
     "lcs_knn",
+    "linear_predictivity",
     "minibatch_cka",
     "mutual_knn",
     "outlier_share",
     "participation_ratio",
     "permutation_procrustes_distance",
+    "pls_predictivity",
     "procrustes_distance",
     "pwcca",
     "rank_similarity",
@@ -208,6 +215,8 @@ MEASURES: dict[str, Any] = {
         dissimilarity.Rsa(),
         dcor.DistanceCorrelation(),
         dcor.DebiasedDistanceCorrelation(),
+        regression.LinearPredictivity(),
+        regression.PLSPredictivity(),
     )
 }
 """Canonical name -> measure with its default parameters; kin stand together."""

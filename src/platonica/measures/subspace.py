@@ -7,7 +7,6 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from platonica.errors import ParameterError
@@ -179,7 +178,7 @@ class PWCCA(SubspaceMeasure):
     )
 
     def _value(self, cross: F64, a: Basis, b: Basis) -> float:
-        left, correlations, right = scipy.linalg.svd(cross, full_matrices=False)
+        left, correlations, right = np.linalg.svd(cross, full_matrices=False)
         one = _weighted_mean(correlations, a.loadings @ left)
         if not self.symmetric:
             return one
