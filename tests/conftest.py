@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from platonica.errors import MissingExtraError
+from platonica.measures import MEASURES
 from platonica.sources.data import load_data
 from platonica.sources.data.stamps import find_stamps
 from platonica.sources.extraction import extract
@@ -26,6 +27,16 @@ settings.load_profile("ci")
 def rng(request):
     """A generator of the test's own, the same in every run and in every order of tests."""
     return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture(autouse=True)
+def _optional_library(request):
+    """Skip tests of a measure, or of its name, whose optional library is not installed."""
+    parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    for value in parameters.values():
+        measure = MEASURES.get(value) if isinstance(value, str) else value
+        if extra := getattr(getattr(measure, "spec", None), "extra", None):
+            pytest.importorskip(extra)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,11 @@ from urllib.parse import parse_qsl
 
 from platonica.errors import ParameterError, UnknownNameError
 from platonica.measures._base import Measure, MeasureBase, MeasureSpec, Moments
+from platonica.measures.gromov import (
+    GromovWassersteinDistance,
+    gromov_wasserstein_distance,
+    gromov_wasserstein_match,
+)
 from platonica.measures.kernel import CKA, DebiasedCKA, cka, debiased_cka
 from platonica.measures.matching import (
     HardMatching,
@@ -36,6 +41,12 @@ from platonica.measures.shape import (
     shape_distance,
     size_shape_distance,
 )
+from platonica.measures.unpaired import (
+    FrechetDistance,
+    MmdDistance,
+    frechet_distance,
+    mmd_distance,
+)
 
 __all__ = [
     "MEASURES",
@@ -47,8 +58,12 @@ __all__ = [
     "bures_similarity",
     "cka",
     "debiased_cka",
+    "frechet_distance",
     "get_measure",
+    "gromov_wasserstein_distance",
+    "gromov_wasserstein_match",
     "hard_matching",
+    "mmd_distance",
     "mutual_knn",
     "permutation_procrustes_distance",
     "procrustes_distance",
@@ -73,6 +88,9 @@ MEASURES: dict[str, Any] = {
         HardMatching(),
         SoftMatching(),
         RiemannianDistance(),
+        FrechetDistance(),
+        MmdDistance(),
+        GromovWassersteinDistance(),
     )
 }
 """Canonical name -> measure with its default parameters."""
