@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from platonica.errors import MissingExtraError
+from platonica.measures import MEASURES
 from platonica.sources.data import load_data
 from platonica.sources.data.stamps import find_stamps
 from platonica.sources.extraction import extract
@@ -42,6 +43,16 @@ class _Rows:
 def row_view():
     """Make a lazy view of an array, as stored shards are one."""
     return _Rows
+
+
+@pytest.fixture(autouse=True)
+def _optional_library(request):
+    """Skip tests of a measure, or of its name, whose optional library is not installed."""
+    parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    for value in parameters.values():
+        measure = MEASURES.get(value) if isinstance(value, str) else value
+        if extra := getattr(getattr(measure, "spec", None), "extra", None):
+            pytest.importorskip(extra)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from platonica.errors import ParameterError, UnknownNameError
 from platonica.measures import (
     dcor,
     dissimilarity,
+    gromov,
     gulp,
     kernel,
     local,
@@ -28,6 +29,7 @@ from platonica.measures import (
     rv,
     shape,
     subspace,
+    unpaired,
 )
 from platonica.measures._base import Kind, Measure, MeasureBase, MeasureSpec, Moments
 from platonica.measures._words import describe, describe_bounds, describe_params
@@ -52,6 +54,9 @@ from platonica.measures.diagnostics import (
 )
 from platonica.measures.dissimilarity import (
     rsa,
+)
+from platonica.measures.gromov import (
+    gromov_wasserstein_distance,
 )
 from platonica.measures.gulp import (
     gulp_distance,
@@ -113,6 +118,10 @@ from platonica.measures.subspace import (
     pwcca,
     svcca,
 )
+from platonica.measures.unpaired import (
+    frechet_distance,
+    mmd_distance,
+)
 
 __all__ = [
     "DIAGNOSTICS",
@@ -145,7 +154,9 @@ __all__ = [
     "effective_rank",
     "eigenspace_overlap",
     "feature_corrected_cka",
+    "frechet_distance",
     "get_measure",
+    "gromov_wasserstein_distance",
     "gulp_distance",
     "hard_matching",
     "hubness",
@@ -154,6 +165,7 @@ __all__ = [
     "lcs_knn",
     "linear_predictivity",
     "minibatch_cka",
+    "mmd_distance",
     "mutual_knn",
     "outlier_share",
     "participation_ratio",
@@ -217,6 +229,9 @@ MEASURES: dict[str, Any] = {
         dcor.DebiasedDistanceCorrelation(),
         regression.LinearPredictivity(),
         regression.PLSPredictivity(),
+        unpaired.FrechetDistance(),
+        unpaired.MmdDistance(),
+        gromov.GromovWassersteinDistance(),
     )
 }
 """Canonical name -> measure with its default parameters; kin stand together."""
