@@ -181,15 +181,10 @@ def _responses(
     before = measure(X, Y)
     for row, move in enumerate(MOVES):
         for side in sides:
-            r = np.random.default_rng(SEED + 1)
-            both = moved(move, np.concatenate([X, Y]), r) if side == "both" else None
+            # the same draws for both: one and the same map
+            x, y = (moved(move, Z, np.random.default_rng(SEED + 1)) for Z in (X, Y))
             try:
-                if both is not None:
-                    after = measure(both[:N], both[N:])
-                elif side == "x":
-                    after = measure(moved(move, X, r), Y)
-                else:
-                    after = measure(X, moved(move, Y, r))
+                after = measure(X if side == "y" else x, Y if side == "x" else y)
             except PlatonicaError:
                 yield row, side, None
             else:
@@ -208,8 +203,8 @@ def _draw_moves(
 ) -> None:
     axes.axvline(1.0, color=LINE, lw=1.0, zorder=0)
     for row, side, ratio in responses:
-        y = row + 0.28 * (sides.index(side) - (len(sides) - 1) / 2)
-        _draw_response(axes, y, MARKERS[side], ratio)
+        y = row + 0.8 / len(sides) * (sides.index(side) - (len(sides) - 1) / 2)
+        _draw_response(axes, y, MARKERS[side], ratio, 7.0 if len(sides) == 1 else 6.0)
     axes.set_yticks(range(len(MOVES)), [move.replace("_", " ") for move in MOVES], color=INK)
     axes.set_ylim(len(MOVES) - 0.4, -0.6)
     axes.set_xlim(LEFT, RIGHT)
@@ -224,10 +219,10 @@ def _draw_moves(
         )  # fmt: skip
 
 
-def _draw_response(axes: Any, y: float, marker: str, ratio: float | None) -> None:
-    number = {"va": "center", "fontsize": 7, "clip_on": False}
+def _draw_response(axes: Any, y: float, marker: str, ratio: float | None, size: float) -> None:
+    number = {"va": "center", "fontsize": size, "clip_on": False}
     if ratio is None:
-        axes.text(RIGHT + 0.06, y, "refused", color=MUTED, **number)
+        axes.text(RIGHT + 0.12, y, "refused", color=MUTED, **number)
         return
     same = abs(ratio - 1.0) < 1e-6
     colour = INK if same else ACCENT
