@@ -7,14 +7,8 @@ import pytest
 
 from platonica import compare
 from platonica.errors import DegenerateInputError, ParameterError, ShapeError
-from platonica.measures import (
-    MEASURES,
-    LinearPredictivity,
-    PLSPredictivity,
-    linear_predictivity,
-    pls_predictivity,
-)
-from platonica.measures.regression import ALPHAS
+from platonica.measures import MEASURES, linear_predictivity, pls_predictivity
+from platonica.measures.regression import ALPHAS, LinearPredictivity, PLSPredictivity
 
 SCORINGS = ["r2", "median_r2", "correlation", "median_correlation"]
 BOTH = pytest.mark.parametrize("name", ["linear_predictivity", "pls_predictivity"])

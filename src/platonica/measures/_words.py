@@ -16,6 +16,7 @@ __all__ = ["describe", "describe_bounds", "describe_params"]
 _NEEDS: dict[Requirement, str] = {
     "equal_width": "as many features in X as in Y",
     "few_features": "fewer features than items",
+    "few_directions": "fewer directions than items, after a truncation",
 }
 _INPUTS: dict[Kind, str] = {
     "features": "features",

@@ -153,19 +153,18 @@ class Rsa(MeasureBase):
         """Compute what is compared from the dissimilarities."""
         if self.compare == "whitened_cosine":
             return _normed(state, _doubly_centred(state.source), 0.0)
-        values = (
-            state.source.condensed()
-            if state.pairs is None
-            else (state.source.of_pairs(*state.pairs))
-        )
+        ranked = self.compare not in ("cosine", "pearson")
+        # squares rank as their roots do, and a root makes noise of what rounding left of a 0
+        source = replace(state.source, root=False) if ranked else state.source
+        values = source.condensed() if state.pairs is None else source.of_pairs(*state.pairs)
         if self.compare == "cosine":
             return _normed(state, values, 0.0)
-        spread = np.ptp(values)
-        if spread <= 1e-12 * np.abs(values).max():
+        if np.ptp(values) <= 1e-12 * np.abs(values).max():
             raise DegenerateInputError("X has a constant RDM: all dissimilarities are equal")
         if self.compare == "pearson":
             return _normed(state, values, float(values.mean()))
-        ranks = doubled_ranks(values)
+        ranks = doubled_ranks(values if source.ready else _stepped(values))
+        del values
         return _normed(state, ranks, len(ranks) + 1.0)
 
     def score(self, a: RdmState, b: RdmState) -> float:
@@ -252,6 +251,12 @@ class Rsa(MeasureBase):
             f"estimated from {size} of {every} pairs of items, drawn at random: standard error at "
             f"most {1 / np.sqrt(size - 1):.2g} beside the exact value"
         ]
+
+
+def _stepped(values: F64) -> F64:
+    """Round to steps of 2^-36 of the mean, so that rounding noise does not break ties."""
+    values *= 2.0**36 / np.abs(values).mean()
+    return np.rint(values, out=values)
 
 
 def _normed(state: RdmState, vector: NDArray[Any], middle: float) -> RdmState:

@@ -79,7 +79,7 @@ class _GaussianAlignment(KernelAlignment):
 
     def _of_squares(self, squares: F64) -> RbfState:
         upper = np.concatenate([row[i + 1 :] for i, row in enumerate(squares)])
-        median = float(np.sqrt(np.median(upper)))
+        median = float(np.median(np.sqrt(upper, out=upper)))
         if median == 0.0:
             raise ParameterError(
                 "more than half of the pairs of items are equal: the median distance is 0, and no "
