@@ -28,3 +28,12 @@ def test_leading_left_vector_is_that_of_the_whole_decomposition(shape, rng):
     expected = np.linalg.svd(matrix, full_matrices=False)[0][:, 0]
     np.testing.assert_allclose(vector * np.sign(vector @ expected), expected, atol=1e-12)
     np.testing.assert_array_equal(leading_left_vector(matrix), vector)
+
+
+@pytest.mark.parametrize("shape", [(6, 9), (9, 6)])
+def test_any_of_equal_directions_will_do(shape, rng):
+    left, _, right = np.linalg.svd(rng.standard_normal(shape), full_matrices=False)
+    matrix = (left * [2.0, 2.0, 1.0, 1.0, 0.5, 0.0]) @ right
+    vector = leading_left_vector(matrix)
+    assert np.linalg.norm(left[:, :2].T @ vector) == pytest.approx(1.0, abs=1e-12)
+    assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-12)
