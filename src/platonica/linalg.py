@@ -22,7 +22,10 @@ __all__ = [
 F64 = NDArray[np.float64]
 
 DENSE_SIDE = 64
-"""Matrices whose smaller side is at most this are decomposed whole; others by Lanczos steps."""
+"""Matrices whose smaller side is at most this are squared; others take Lanczos steps."""
+
+SQUARINGS = 60
+"""Enough for every gap between two values that double precision tells apart."""
 
 
 def numerical_rank(values: F64, size: int) -> int:
@@ -107,9 +110,22 @@ def leading_left_vector(matrix: F64) -> F64:
         found = scipy.sparse.linalg.svds(matrix, k=1, v0=np.ones(min(n, d)))
         long: F64 = found[0][:, 0]
         return long
-    # Squaring costs the weak directions digits, and the strongest one none.
     if n <= d:
-        leading: F64 = np.linalg.eigh(matrix @ matrix.T)[1][:, -1]
-        return leading
-    leading = matrix @ np.linalg.eigh(matrix.T @ matrix)[1][:, -1]
+        return _leading_eigenvector(matrix @ matrix.T)
+    leading = matrix @ _leading_eigenvector(matrix.T @ matrix)
     return leading / float(np.linalg.norm(leading))
+
+
+def _leading_eigenvector(gram: F64) -> F64:
+    """Square a small positive matrix until only its strongest direction is left.
+
+    Forming and squaring it cost the weak directions digits, and the strongest one none. Products
+    this small run on one thread; a decomposition would wake others and wait for them.
+    """
+    for _ in range(SQUARINGS):
+        gram = gram / np.trace(gram)
+        if 1.0 - np.vdot(gram, gram) < 1e-15:
+            break
+        gram = gram @ gram
+    column: F64 = gram[:, int(np.argmax(gram.diagonal()))]
+    return column / float(np.linalg.norm(column))
