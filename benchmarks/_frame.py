@@ -180,7 +180,7 @@ def resolve(function: str) -> Callable[..., Any]:
     module, _, name = function.partition(":")
     if importlib.util.find_spec(module) is None:
         raise Missing(f"benchmarks/{module}.py is not there")
-    found = getattr(importlib.import_module(module), name, None)
+    found: Callable[..., Any] | None = getattr(importlib.import_module(module), name, None)
     if found is None:
         raise Missing(f"benchmarks/{module}.py has no function {name}")
     return found
