@@ -108,7 +108,7 @@ def caption(one: Any) -> str:
     if isinstance(one, Diagnostic):
         return (
             f"Left: the value for {N} Gaussian items that vary in 2 to 24 of {WIDTHS[0]} features, "
-            f"about a mean of 0 and away from it. {right}"
+            f"with noise of 0.002, about a mean of 0 and of 0.5. {right}"
         )
     widths = WIDTHS[:1] if "equal_width" in one.spec.requires else WIDTHS
     band = (
@@ -161,7 +161,7 @@ def _of_dimension(dimension: int, offset: float) -> Any:
     r = np.random.default_rng(SEED)
     basis = np.linalg.qr(r.standard_normal((WIDTHS[0], WIDTHS[0])))[0]
     latent = r.standard_normal((N, WIDTHS[0]))[:, :dimension]
-    noise = 0.02 * r.standard_normal((N, WIDTHS[0]))
+    noise = 0.002 * r.standard_normal((N, WIDTHS[0]))
     return latent @ basis[:dimension] + noise + offset
 
 
