@@ -53,6 +53,7 @@ core: $(CORE)/.ready
 verify: $(VENV)/.ready
 	$(BIN)/python benchmarks/knn_graph.py
 	$(BIN)/python benchmarks/layer_grid.py
+	$(BIN)/python benchmarks/measures.py
 	$(BIN)/python benchmarks/demo_table.py
 	$(BIN)/python benchmarks/type_one.py
 	$(BIN)/python benchmarks/kill_loop.py --kills 20 --model pip:efficientnet-lite0 --data stamps --limit 96

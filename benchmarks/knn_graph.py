@@ -9,20 +9,15 @@ taken within each turn. Memory is measured in fresh processes.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import resource
 import statistics
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
 
+from _frame import machine, peak_beyond, ratio, threads, write_json
 from platonica.neighbors import knn_graph
 
 GOAL, LIMIT = 0.9, 1.3
@@ -32,33 +27,16 @@ def features(n: int, d: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((n, d), dtype=np.float32)
 
 
-def seconds(call: Any) -> float:
-    time.sleep(0.2)  # threads of BLAS spin for a while after a product; let each turn start alone
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
 def measure_time(args: argparse.Namespace) -> dict[str, Any]:
     X, Y = features(args.n, args.d, 0), features(args.n, args.d, 1)
-    product = lambda: X @ Y.T  # noqa: E731
-    graph = lambda: knn_graph(X, args.k, n_threads=args.threads)  # noqa: E731
-    times: dict[str, list[float]] = {"product": [], "graph": []}
-    with threadpool_limits(args.threads, user_api="blas"):
-        product(), graph()  # warm up
-        for _ in range(args.repeats):
-            times["product"].append(seconds(product))
-            times["graph"].append(seconds(graph))
-    ratios = [g / p for g, p in zip(times["graph"], times["product"], strict=True)]
+    with threads(args.threads):
+        times = ratio(
+            lambda: knn_graph(X, args.k, n_threads=args.threads), lambda: X @ Y.T, args.repeats
+        )
     return {
-        "product_seconds": times["product"],
-        "graph_seconds": times["graph"],
-        "product_median": statistics.median(times["product"]),
-        "graph_median": statistics.median(times["graph"]),
-        "ratio_median": statistics.median(ratios),
-        "ratio_min": min(ratios),
-        "ratio_max": max(ratios),
-        "ratio_of_minima": min(times["graph"]) / min(times["product"]),
+        **times,
+        "product_median": statistics.median(times["product_seconds"]),
+        "graph_median": statistics.median(times["work_seconds"]),
         "goal": GOAL,
         "limit": LIMIT,
     }
@@ -88,38 +66,14 @@ def measure_correctness(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def peak_bytes(args: argparse.Namespace, what: str) -> int:
-    """Peak memory of a fresh process that makes the features, and perhaps the graph."""
-    command = [sys.executable, __file__, "--child", what]
-    for name in ("n", "d", "k", "threads"):
-        command += [f"--{name}", str(getattr(args, name))]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return int(done.stdout)
+def only_features(n: int, d: int, k: int) -> np.ndarray:
+    """What a process needs in any case: features, libraries and the stacks of threads."""
+    knn_graph(features(200, d, 1), min(k, 100))
+    return features(n, d, 0)
 
 
-def child(args: argparse.Namespace) -> None:
-    small = features(200, args.d, 1)
-    knn_graph(small, min(args.k, 100), n_threads=args.threads)  # libraries and thread stacks
-    X = features(args.n, args.d, 0)
-    if args.child == "graph":
-        knn_graph(X, args.k, n_threads=args.threads)
-    unit = 1 if sys.platform == "darwin" else 1024
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
-
-
-def machine() -> dict[str, Any]:
-    return {
-        "cores": os.cpu_count(),
-        "architecture": platform.machine(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "blas": [
-            f"{one['internal_api']} {one['version']} {one.get('architecture', '')}".strip()
-            for one in threadpool_info()
-            if one["user_api"] == "blas"
-        ],
-        "load_average": os.getloadavg(),
-    }
+def features_and_graph(n: int, d: int, k: int) -> None:
+    knn_graph(only_features(n, d, k), k)
 
 
 def parse() -> argparse.Namespace:
@@ -132,7 +86,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=64, help="rows checked in float64")
     parser.add_argument("--fast", action="store_true", help="n = 2048, 5 repeats, no file")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--child", choices=["features", "graph"], help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.fast:
         args.n, args.repeats = min(args.n, 2048), 5
@@ -143,11 +96,10 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     args = parse()
-    if args.child:
-        child(args)
-        return 0
-    # first, since a process inherits the peak of the one that starts it
-    peak = peak_bytes(args, "graph") - peak_bytes(args, "features")
+    sizes = {"n": args.n, "d": args.d, "k": args.k}
+    peak = peak_beyond(
+        "knn_graph:features_and_graph", "knn_graph:only_features", args.threads, **sizes
+    )
     record = {
         "command": " ".join(["python", "benchmarks/knn_graph.py", *sys.argv[1:]]),
         "machine": machine(),
@@ -176,8 +128,7 @@ def main() -> int:
         f"{correct['rows_checked']} differ from a float64 ranking"
     )
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(record, indent=2) + "\n")
+        write_json(args.out, record)
         print(f"written to {args.out}")
     return int(correct["rows_that_differ"] > 0 or times["ratio_median"] > LIMIT)
 

@@ -8,18 +8,14 @@ many times faster the first is than 792 of the second. Writes benchmarks/results
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import resource
 import shlex
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
 
+from _frame import machine, own_peak_bytes, threads, write_json
 from platonica.measures import get_measure
 from platonica.stats import permutation_null, prepare_layers
 from platonica.stats.exchange import Exchange
@@ -49,7 +45,7 @@ def layers(r, n, d, count, correlated):
 
 
 def peak_mb():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return own_peak_bytes() / 2**20
 
 
 def measure_grid(name, X, Y, n_resamples, threads):
@@ -91,7 +87,7 @@ def main():
     options = parser.parse_args()
     n_x, n_y, n_resamples = (6, 5, 99) if options.fast else (33, 24, options.null)
     rows = []
-    with threadpool_limits(options.threads):
+    with threads(options.threads):
         for correlated in (False, True):
             r = np.random.default_rng(0)
             X = list(layers(r, options.n, options.d, n_x, correlated))
@@ -129,14 +125,10 @@ def main():
         "k": 10,
         "measure": options.measure,
         "threads": options.threads,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "cores": len(os.sched_getaffinity(0)),
-        "blas": sorted({f"{i['internal_api']} {i['version']}" for i in threadpool_info()}),
+        "machine": machine(),
         "rows": rows,
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(document, indent=1) + "\n")
+    write_json(options.out, document)
 
 
 if __name__ == "__main__":

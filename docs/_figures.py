@@ -28,7 +28,7 @@ __all__ = ["caption", "draw", "save"]
 N, WIDTHS, LATENT, NOISE = 200, (28, 36), 6, 0.15
 SHARES, SHARE = np.linspace(0.0, 1.0, 11), 0.8  # of the curve, and of the moves
 RESAMPLES, SEED = 99, 0
-DIMENSIONS = np.arange(2, 25, 2)
+DIMENSIONS = range(2, 25, 2)
 MOVES: tuple[Move, ...] = get_args(Move)
 LEFT, RIGHT = -0.25, 2.25  # of the axis of the moves; what lies beyond is an arrow
 BAND = "#cfd9e2"
@@ -108,7 +108,7 @@ def caption(one: Any) -> str:
     if isinstance(one, Diagnostic):
         return (
             f"Left: the value for {N} Gaussian items that vary in 2 to 24 of {WIDTHS[0]} features, "
-            f"about a mean of 0 and away from it. {right}"
+            f"with noise of 0.002, about a mean of 0 and of 0.5. {right}"
         )
     widths = WIDTHS[:1] if "equal_width" in one.spec.requires else WIDTHS
     band = (
@@ -161,7 +161,7 @@ def _of_dimension(dimension: int, offset: float) -> Any:
     r = np.random.default_rng(SEED)
     basis = np.linalg.qr(r.standard_normal((WIDTHS[0], WIDTHS[0])))[0]
     latent = r.standard_normal((N, WIDTHS[0]))[:, :dimension]
-    noise = 0.02 * r.standard_normal((N, WIDTHS[0]))
+    noise = 0.002 * r.standard_normal((N, WIDTHS[0]))
     return latent @ basis[:dimension] + noise + offset
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from platonica.measures import DIAGNOSTICS, MEASURES, describe, describe_bounds
-from platonica.measures._base import MeasureBase
+from platonica.measures import DIAGNOSTICS, MEASURES, _words, describe, describe_bounds
+from platonica.measures._base import Kind, MeasureBase, Requirement
 
 
 @pytest.mark.parametrize(
@@ -76,3 +77,8 @@ def test_diagnostics_are_described_by_what_they_declare():
     assert words["Range"] == "(−∞, 0]"
     assert words["Parameters"] == "first = 1, last = None"
     assert "Direction" not in words
+
+
+def test_every_requirement_and_kind_has_words():
+    assert set(get_args(Requirement)) <= set(_words._NEEDS)
+    assert set(get_args(Kind)) == set(_words._INPUTS)

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from platonica.measures._base import Kind, Measure, Requirement
+from platonica.measures._base import Measure, MeasureSpec
 from platonica.measures.diagnostics import Diagnostic
 from platonica.rng import as_generator
 
 __all__ = ["describe", "describe_bounds", "describe_params"]
 
-_NEEDS: dict[Requirement, str] = {
+_NEEDS = {
     "equal_width": "as many features in X as in Y",
     "few_features": "fewer features than items",
-    "few_directions": "fewer directions than items, after a truncation",
+    "few_directions": "fewer directions than items, both spaces together, after the truncation",
 }
-_INPUTS: dict[Kind, str] = {
+_INPUTS = {
     "features": "features",
     "rdm": "a ready dissimilarity matrix",
 }
@@ -69,7 +69,7 @@ def _describe_measure(measure: Measure) -> dict[str, str]:
         "Sensitive to": _moves(spec.sensitive_to),
         "Takes": " or ".join(_INPUTS[kind] for kind in spec.kinds)
         + ("; folds of the items" if spec.uses_folds else ""),
-        "Needs": "; ".join(_NEEDS[need] for need in spec.requires),
+        "Needs": _needs(spec),
         "Fewest items": str(spec.min_items),
         "Null": _null(measure),
     }
@@ -90,6 +90,12 @@ def describe_params(one: Measure | Diagnostic) -> str:
 
 def _moves(moves: Iterable[str]) -> str:
     return ", ".join(move.replace("_", " ") for move in moves)
+
+
+def _needs(spec: MeasureSpec) -> str:
+    extra = getattr(spec, "extra", None)
+    needs = [_NEEDS[need] for need in spec.requires]
+    return "; ".join([*needs, f"the extra {extra}"] if extra else needs)
 
 
 def _null(measure: Measure) -> str:
