@@ -78,7 +78,7 @@ def draw(one: Any) -> Figure:
     with rc_context(STYLE):
         figure = Figure(figsize=(7.3, 3.1), dpi=100, facecolor="white")
         curve = figure.add_axes((0.075, 0.17, 0.37, 0.70))
-        moves = figure.add_axes((0.635, 0.17, 0.28, 0.70))
+        moves = figure.add_axes((0.645, 0.17, 0.27, 0.70))
         if isinstance(one, Diagnostic):
             _draw_dimensions(curve, one)
             _draw_moves(moves, list(_diagnostic_responses(one)), ["x"])
@@ -90,6 +90,7 @@ def draw(one: Any) -> Figure:
         for axes in (curve, moves):
             axes.spines[["top", "right", "left"]].set_visible(False)
             axes.tick_params(length=0, pad=4)
+        moves.tick_params(axis="y", pad=8)  # room for an arrow
         return figure
 
 
@@ -230,9 +231,14 @@ def _draw_response(axes: Any, y: float, marker: str, ratio: float | None, size: 
     shape = marker if inside == ratio else (">" if ratio > RIGHT else "<")
     axes.plot([1.0, inside], [y, y], color=colour, lw=1.2)
     axes.plot([inside], [y], shape, color=colour, ms=4.5 if same else 4.0, clip_on=False)
+    axes.text(RIGHT + 0.12, y, "same" if same else _short(ratio), color=colour, **number)
+
+
+def _short(ratio: float) -> str:
+    if abs(ratio - 1.0) < 0.005:
+        return "near 1"
     text = f"{ratio:.2f}" if abs(ratio) < 100 else f"{ratio:.0f}"
-    text = "same" if same else text.replace("-", "−")
-    axes.text(RIGHT + 0.12, y, text, color=colour, **number)
+    return "0.00" if text == "-0.00" else text.replace("-", "−")
 
 
 def _beside(axes: Any, x: float, y: float, text: str, colour: str) -> None:

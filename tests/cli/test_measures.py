@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
 from platonica.cli import main
-from platonica.measures import DIAGNOSTICS, MEASURES, describe
+from platonica.measures import DIAGNOSTICS, MEASURES, MeasureBase, describe
 
 EVERYTHING = {**MEASURES, **DIAGNOSTICS}
 
@@ -26,6 +27,15 @@ def test_all_are_listed_by_family(capsys):
         assert getattr(one.spec, "family", "diagnostic").capitalize() in text
     assert text.index("Neighbourhood") < text.index("mutual_knn") < text.index("Kernel")
     assert "−∞" in text
+
+
+def test_a_long_name_is_never_broken(capsys, monkeypatch):
+    name = "permutation_of_a_very_long_distance"
+    spec = dataclasses.replace(MEASURES["mutual_knn"].spec, name=name)
+    long = dataclasses.make_dataclass("Long", [], bases=(MeasureBase,), frozen=True)
+    monkeypatch.setattr(long, "spec", spec, raising=False)
+    monkeypatch.setitem(MEASURES, name, long())
+    assert f"\n{name} " in printed(capsys)
 
 
 def test_json_holds_the_declarations(capsys):

@@ -29,11 +29,13 @@ def stdout_console() -> Console:
     return console
 
 
-def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-    """Print some columns of rows of the same keys."""
+def print_table(
+    title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str], whole: Sequence[str] = ()
+) -> None:
+    """Print some columns of rows of the same keys; those that are ``whole`` are never broken."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in whole)
     for row in rows:
         table.add_row(*(_text(row.get(column)) for column in columns))
     stdout_console().print(table)

@@ -44,7 +44,8 @@ def measures(
         row = _row(one)
         families.setdefault(row["family"], []).append(row)
     for family, rows in families.items():
-        print_table(family.capitalize(), rows, [c for c in COLUMNS if c in rows[0]])
+        columns = [column for column in COLUMNS if column in rows[0]]
+        print_table(family.capitalize(), rows, columns, whole=["name"])
         typer.echo()
 
 
