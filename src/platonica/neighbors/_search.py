@@ -1,11 +1,11 @@
 """Candidates by rounded products with a proven bound, and their ranking.
 
 Every pair of rows is scored once, in float32, by half of a matrix product: with v the centred
-rows and h = |v|²/2, the rows (v, -h, 1) and (v, 1, -h) multiply to s = -distance²/2. A
-rounding-error bound that holds for any order of summation turns the k-th best score of a row
-into a threshold that no true neighbour can miss. The few pairs above it, and only they, are
-ranked by their float64 distance: the direct sum of squared differences of the two rows, which
-does not depend on blocks, threads or the BLAS in use.
+rows and h = |v|²/2, s = v_i v_j - h_i - h_j is -distance²/2. A rounding-error bound that holds
+for any order of summation turns the k-th best score of a row into a threshold that no true
+neighbour can miss. The few pairs above it, and only they, are ranked by their float64 distance:
+the direct sum of squared differences of the two rows, which does not depend on blocks, threads
+or the BLAS in use.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platonica.errors import ParameterError
-from platonica.neighbors._space import PAIRS, ROWS, Ranked, Space, refuse_collapsed
+from platonica.neighbors._space import ROWS, Ranked, Space, refuse_collapsed
 from platonica.neighbors._threads import Inline, slices
 
 __all__ = ["search_all", "search_some"]
@@ -39,8 +39,8 @@ class _Bound:
     A dot product of K terms, summed in any order with unit roundoff u, errs by at most
     γ Σ|terms| with γ = K u/(1 - K u). The terms of a score add up to at most
     |v_i||v_j| + h_i + h_j <= 2 (h_i + h_j), hence |rounded - s_ij| <= c (h_i + h_j) with
-    c = 2 γ; eight more terms in K pay for rounding v and h themselves, and ``tiny`` for
-    products that underflow.
+    c = 2 γ; K counts the product and both h, and eight more terms that pay for rounding v and h
+    themselves; ``tiny`` pays for products that underflow.
     """
 
     space: Space
@@ -61,7 +61,7 @@ class _Bound:
         least ``worst``, so that the half norm of every neighbour is at most ``reach``.
         """
         best, h = kth.astype(np.float64), self.half_norms[rows]
-        terms = (self.space.rows.shape[1] + 8) * self.unit
+        terms = (self.space.width + 10) * self.unit
         if terms >= 0.05:  # over a million features: the bound says nothing
             return np.full_like(h, -np.inf)
         c = 2 * terms / (1 - terms)
@@ -118,7 +118,7 @@ def _distances_of_pairs(
     def measure(part: slice) -> None:
         measured[part] = space.distances(*np.divmod(keys[part], n))
 
-    for _ in pool.map(measure, slices(len(keys), 16 * PAIRS)):
+    for _ in pool.map(measure, slices(len(keys), 16 * ROWS)):
         pass
     return measured[which]
 
@@ -147,24 +147,24 @@ class _HalfProduct:
     """
 
     def __init__(self, space: Space, k: int, pool: ThreadPoolExecutor) -> None:
-        n, d = space.rows.shape
+        n, d = len(space), space.width
         self.space, self.k = space, k
-        self.left = np.empty((n, d + 2), dtype=np.float32)
-        self.right = np.empty((n, d + 2), dtype=np.float32)
+        self.rows = np.empty((n, d), dtype=np.float32)
         half_norms = np.empty(n)
-        mean = space.rows.mean(axis=0)
+        # any centre will do; it only has to be near the mean
+        mean = np.mean([space.rows(part).mean(axis=0) for part in _some(n, space.block)], axis=0)
 
         def fill(part: slice) -> None:
-            v = space.rows[part] - mean
+            v = space.rows(part)
+            v -= mean
             v *= _SCALE
-            self.left[part, :d] = self.right[part, :d] = v
+            self.rows[part] = v
             v *= v
             half_norms[part] = v.sum(axis=1) / 2
-            self.left[part, d] = self.right[part, d + 1] = -half_norms[part]
-            self.left[part, d + 1] = self.right[part, d] = 1
 
-        for _ in pool.map(fill, slices(n, ROWS)):
+        for _ in pool.map(fill, slices(n, space.block)):
             pass
+        self.halves = half_norms.astype(np.float32)
         self.bound = _Bound(space, half_norms, _SCALE, 2.0**-24, (d + 2) * 2.0**-100)
         self.best = np.full((n, 1 << (4 * k).bit_length()), -np.inf, dtype=np.float32)
         self.floor = np.empty(n, dtype=np.float32)
@@ -198,7 +198,9 @@ class _HalfProduct:
         if scratch is None or scratch.size < shape[0] * shape[1]:
             scratch = self._local.scratch = np.empty(shape[0] * shape[1], dtype=np.float32)
         scores: NDArray[np.float32] = scratch[: shape[0] * shape[1]].reshape(shape)
-        np.matmul(self.left[rows], self.right[columns].T, out=scores)
+        np.matmul(self.rows[rows], self.rows[columns].T, out=scores)
+        scores -= self.halves[rows, None]
+        scores -= self.halves[columns]
         if rows == columns:
             np.fill_diagonal(scores, -np.inf)
         codes = self.space.codes
@@ -250,10 +252,11 @@ class _HalfProduct:
 
 def search_some(space: Space, queries: _Index, k: int, pool: ThreadPoolExecutor) -> Ranked:
     """Neighbours of a few rows among all: candidates by a float64 product, as above."""
-    centred = space.rows - space.rows.mean(axis=0)
+    centred = space.rows(slice(0, len(space)))
+    centred -= centred.mean(axis=0)
     half_norms = np.square(centred).sum(axis=1) / 2
     supports = space.supports
-    bound = _Bound(space, half_norms, 1.0, 2.0**-53, space.rows.shape[1] * 2.0**-1000)
+    bound = _Bound(space, half_norms, 1.0, 2.0**-53, space.width * 2.0**-1000)
 
     def search(part: slice) -> list[Ranked]:
         rows = queries[part]
@@ -294,6 +297,12 @@ def _rank_one(
     pad = max(0, k + 1 - len(candidates))
     candidates = np.pad(candidates, (0, pad))
     return space.select(candidates[None], np.pad(away, (0, pad), constant_values=np.inf)[None], k)
+
+
+def _some(n: int, size: int) -> Iterator[slice]:
+    """Up to 64 blocks of rows, spread over all."""
+    starts = range(0, n, max(size, -(-n // 64)))
+    return (slice(start, min(start + size, n)) for start in starts)
 
 
 def _bins(span: slice, n_bins: int) -> Iterator[tuple[slice, slice]]:

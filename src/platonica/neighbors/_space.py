@@ -22,8 +22,8 @@ Metric = Literal["cosine", "euclidean"]
 _Float = NDArray[np.float64]
 _Index = NDArray[np.int64]
 
-ROWS = 128  # rows prepared at a time: a float64 copy of them stays in the cache
-PAIRS = 256  # pairs measured at a time, for the same reason
+CACHED = 1 << 16  # values of a float64 block that stays in the cache while it is worked on
+ROWS = 128  # rows whose candidates are ranked at a time
 
 
 class Ranked(NamedTuple):
@@ -52,26 +52,72 @@ class Ranked(NamedTuple):
         return Ranked(self.indices[rows], self.distances[rows], self.tied[rows])
 
 
-class Space:
-    """Rows in float64, their exact distances, and the rule for ties.
+class _Scale(NamedTuple):
+    """What rows are scaled by: divided by 2^exponent and 2^peaks, then multiplied by inverses."""
 
-    ``rows`` are unit rows (cosine), or X divided by 2^exponent, which loses no bit.
+    exponent: int
+    inverses: _Float | None  # (n, 1): of norms; a product is four times as fast as a quotient
+    peaks: NDArray[np.int32] | None  # (n, 1): where squares would leave the range of float64
+
+    @classmethod
+    def of_unit_rows(cls, X: NDArray[Any], pool: ThreadPoolExecutor) -> _Scale:
+        inverses = np.empty((len(X), 1))
+        peaks = np.zeros((len(X), 1), dtype=np.int32)
+
+        def measure(part: slice) -> int | None:
+            block = X[part].astype(np.float64)
+            with np.errstate(over="ignore"):
+                squares = (block * block).sum(axis=1)
+            if not (squares.min() > 1e-200 and squares.max() < 1e200):
+                # by a power of two, so that squares neither overflow nor vanish
+                peak = np.maximum(block.max(axis=1), -block.min(axis=1))
+                if not peak.all():
+                    return int(part.start + peak.argmin())
+                peaks[part, 0] = np.frexp(peak)[1]
+                block = _ldexp(block, -peaks[part])
+                squares = (block * block).sum(axis=1)
+            inverses[part, 0] = 1.0 / np.sqrt(squares)
+            return None
+
+        for zero in pool.map(measure, slices(len(X), max(8, CACHED // X.shape[1]))):
+            if zero is not None:
+                raise DegenerateInputError(f"X has a zero row under the cosine metric: row {zero}")
+        return cls(0, inverses, peaks if peaks.any() else None)
+
+    def apply(self, rows: _Float, which: slice | _Index) -> _Float:
+        if self.inverses is None:
+            return _ldexp(rows, -self.exponent)
+        if self.peaks is not None:
+            rows = _ldexp(rows, -self.peaks[which])
+        rows *= self.inverses[which]
+        return rows
+
+    def take(self, which: _Index) -> _Scale:
+        inverses = None if self.inverses is None else self.inverses[which]
+        return _Scale(self.exponent, inverses, None if self.peaks is None else self.peaks[which])
+
+
+class Space:
+    """Rows of one space, their exact distances, and the rule for ties.
+
+    Rows are unit rows (cosine), or X divided by 2^exponent, which loses no bit. They are made in
+    float64 from X where they are needed: the same bits each time, and no copy of X in memory.
     """
 
     def __init__(
         self,
-        rows: _Float,
-        exponent: int,
+        X: NDArray[Any],
+        scale: _Scale,
         metric: Metric,
         codes: NDArray[np.int32] | None,
-        source: NDArray[Any],
+        whole: NDArray[Any],
         taken: _Index | None = None,
     ) -> None:
-        self.rows = rows
-        self.exponent = exponent
+        self._X = X
+        self._scale = scale
         self.metric: Metric = metric
         self.codes = codes
-        self._source = source
+        self._whole = whole
         self._taken = taken
 
     @classmethod
@@ -84,19 +130,34 @@ class Space:
     ) -> Space:
         codes = _group_codes(groups, len(X))
         if metric == "cosine":
-            return cls(_unit_rows(X, pool), 0, metric, codes, X)
+            return cls(X, _Scale.of_unit_rows(X, pool), metric, codes, X)
         if metric == "euclidean":
             exponent = int(np.frexp(max(float(X.max()), -float(X.min())))[1])
-            return cls(_ldexp(X.astype(np.float64), -exponent), exponent, metric, codes, X)
+            return cls(X, _Scale(exponent, None, None), metric, codes, X)
         raise ParameterError(f'metric must be "cosine" or "euclidean", not {metric!r}')
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self._X)
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return int(self._X.shape[1])
+
+    @property
+    def block(self) -> int:
+        """Rows that are worked on at a time."""
+        return max(8, CACHED // self.width)
+
+    def rows(self, which: slice | _Index) -> _Float:
+        """Some rows in float64; a fresh array."""
+        return self._scale.apply(self._X[which].astype(np.float64), which)
 
     def take(self, rows: _Index) -> Space:
         """Return some rows as a space of their own that breaks ties as the whole does."""
         codes = None if self.codes is None else self.codes[rows]
-        return Space(self.rows[rows], self.exponent, self.metric, codes, self._source, rows)
+        scale = self._scale.take(rows)
+        return Space(self._X[rows], scale, self.metric, codes, self._whole, rows)
 
     def check_groups(self, k: int) -> None:
         if self.codes is None:
@@ -113,12 +174,12 @@ class Space:
     @cached_property
     def priority(self) -> _Index:
         """Rank of every row among its ties, drawn from a digest of the features."""
-        digest = hashlib.blake2b(repr(self._source.shape).encode(), digest_size=16)
-        for part in slices(len(self._source), ROWS):
+        digest = hashlib.blake2b(repr(self._whole.shape).encode(), digest_size=16)
+        for part in slices(len(self._whole), ROWS):
             # + 0.0 makes the two zeros one
-            digest.update((self._source[part].astype(np.float64) + 0.0).tobytes())
+            digest.update((self._whole[part].astype(np.float64) + 0.0).tobytes())
         seed = int.from_bytes(digest.digest(), "big")
-        priority = as_generator(seed).permutation(len(self._source))
+        priority = as_generator(seed).permutation(len(self._whole))
         return priority if self._taken is None else priority[self._taken]
 
     @cached_property
@@ -126,16 +187,20 @@ class Space:
         """The first row that is identical to each row."""
         first: dict[bytes, int] = {}
         keys = (
-            hashlib.blake2b((row + 0.0).tobytes(), digest_size=16).digest() for row in self.rows
+            hashlib.blake2b((row + 0.0).tobytes(), digest_size=16).digest()
+            for part in slices(len(self), self.block)
+            for row in self.rows(part)
         )
         return np.array([first.setdefault(key, i) for i, key in enumerate(keys)])
 
     def distances(self, a: _Index, b: _Index) -> _Float:
         """Measure pairs of rows; rounded, and the same bits for (i, j) and (j, i)."""
         squares = np.empty(len(a))
-        for part in slices(len(a), PAIRS):
-            gap = self.rows[a[part]]
-            gap -= self.rows[b[part]]
+        for part in slices(len(a), self.block):
+            # a row that stands in many pairs is made once
+            rows, which = np.unique(a[part], return_inverse=True)
+            gap = self.rows(b[part])
+            gap -= self.rows(rows)[which]
             gap *= gap
             # a sum over the last axis is pairwise and looks at one row only
             gap.sum(axis=1, out=squares[part])
@@ -144,13 +209,13 @@ class Space:
     @cached_property
     def supports(self) -> NDArray[np.float32] | None:
         """Ones where rows are not 0; None unless most features are."""
-        supports = (self.rows != 0).astype(np.float32)
+        supports = (self._X != 0).astype(np.float32)
         return supports if supports.mean() < 0.5 else None
 
     @cached_property
     def _squares(self) -> _Float:
         return np.concatenate(
-            [np.square(self.rows[p]).sum(axis=1) for p in slices(len(self), ROWS)]
+            [np.square(self.rows(p)).sum(axis=1) for p in slices(len(self), self.block)]
         )
 
     def distances_apart(self, row: int, others: _Index) -> tuple[_Float, NDArray[np.bool_]]:
@@ -161,13 +226,13 @@ class Space:
         near, both give the same bits; so masses of exact ties need not be measured.
         """
         distances = np.sqrt(self._squares[row] + self._squares[others])
-        spread = (24 + self.rows.shape[1].bit_length()) * 2.0**-53
+        spread = (24 + self.width.bit_length()) * 2.0**-53
         low = self._round(distances * (1 - spread))
         return low, low == self._round(distances * (1 + spread))
 
     def unscaled(self, distances: _Float) -> _Float:
         """Return distances in units of the features; ``rows`` are divided by 2^exponent."""
-        return _ldexp(distances, self.exponent)
+        return _ldexp(distances, self._scale.exponent)
 
     def _round(self, distances: _Float) -> _Float:
         """Round distances so that those which float64 cannot tell apart are equal.
@@ -209,29 +274,6 @@ def _ldexp(values: _Float, exponent: Any) -> _Float:
     """Multiply by 2^exponent, which loses no bit."""
     scaled: _Float = np.ldexp(values, exponent)
     return scaled
-
-
-def _unit_rows(X: NDArray[Any], pool: ThreadPoolExecutor) -> _Float:
-    rows = np.empty(X.shape)
-
-    def normalise(part: slice) -> int | None:
-        block = X[part].astype(np.float64)
-        with np.errstate(over="ignore"):
-            squares = (block * block).sum(axis=1)
-        if not (squares.min() > 1e-200 and squares.max() < 1e200):
-            # by a power of two, so that squares neither overflow nor vanish
-            peak = np.maximum(block.max(axis=1), -block.min(axis=1))
-            if not peak.all():
-                return int(part.start + peak.argmin())
-            block = _ldexp(block, -np.frexp(peak)[1][:, None])
-            squares = (block * block).sum(axis=1)
-        np.divide(block, np.sqrt(squares)[:, None], out=rows[part])
-        return None
-
-    for zero in pool.map(normalise, slices(len(X), ROWS)):
-        if zero is not None:
-            raise DegenerateInputError(f"X has a zero row under the cosine metric: row {zero}")
-    return rows
 
 
 def _group_codes(groups: Sequence[Hashable] | None, n_items: int) -> NDArray[np.int32] | None:
