@@ -51,10 +51,13 @@ ENTRIES = (
         full={"d": 4096}, fast={"n": 512, "d": 256, "repeats": 2},
     ),
     Entry("knn-memory", "_neighbors:exact_memory", fast={"n": 4000, "d": 32}),
-    Entry("knn-growth", "_neighbors:exact_growth", fast={"sizes": (500, 1000, 2000), "d": 32}),
+    Entry(
+        "knn-growth", "_neighbors:exact_growth",
+        fast={"sizes": (500, 1000, 2000), "d": 32, "repeats": 1},
+    ),
     Entry("knn-approximate", "_neighbors:approximate", fast={"n": 5000}),
-    Entry("rsa-spearman", "_rsa:spearman", fast={"n": 400, "d": 32}),
-    Entry("rsa-growth", "_rsa:growth", fast={"sizes": (250, 500, 1000)}),
+    Entry("rsa-spearman", "_rsa:spearman", fast={"n": 400, "d": 32, "repeats": 1}),
+    Entry("dcor-growth", "_rsa:growth_of_distances", fast={"sizes": (250, 500, 1000)}),
 )  # fmt: skip
 
 

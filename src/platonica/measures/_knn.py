@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platonica.checks import check_features, check_k
+from platonica.errors import ParameterError
 from platonica.measures._base import Kind, MeasureBase
 from platonica.measures._prh import Compat, check_compat, prh_features
-from platonica.neighbors import KnnGraph, knn_graph, relabel, restrict
+from platonica.neighbors import KnnGraph, approximate_knn_graph, knn_graph, relabel, restrict
 
 __all__ = ["KnnMeasure", "KnnState", "PrhKnnMeasure", "common_neighbors", "shared_counts"]
 
@@ -50,6 +51,7 @@ class KnnMeasure(MeasureBase):
     """Three of the four verbs, for any measure that compares neighbour lists."""
 
     k: int = 10
+    search: Literal["exact", "approximate"] = "exact"
 
     @property
     def _parity(self) -> Compat:
@@ -70,9 +72,19 @@ class KnnMeasure(MeasureBase):
         X = check_features(X, min_items=self.spec.min_items)
         k = check_k(self.k, len(X))
         rows = X if check_compat(self._parity) is None else prh_features(X, self._parity)
-        graph = knn_graph(rows, k, metric="cosine", groups=groups)
+        graph = self._graph(rows, k, groups)
         state = KnnState(graph, X, None if groups is None else tuple(groups))
         return self._state(state, role)
+
+    def _graph(self, rows: NDArray[Any], k: int, groups: Sequence[Any] | None) -> KnnGraph:
+        if self.search == "exact":
+            return knn_graph(rows, k, metric="cosine", groups=groups)
+        if self.search != "approximate" or groups is not None:
+            raise ParameterError(
+                f"search must be 'exact', or 'approximate' for items without groups, not "
+                f"{self.search!r}"
+            )
+        return approximate_knn_graph(rows, k, metric="cosine")
 
     def _state(self, state: KnnState, role: str) -> KnnState:
         """Add what a measure needs beside the lists; nothing unless it says so."""
@@ -98,15 +110,23 @@ class KnnMeasure(MeasureBase):
         return self._state(KnnState(graph, state.features[rows], groups), "x")
 
     def cautions(self, state: KnnState) -> list[str]:
-        """Say how many rows have a tie at the border of their neighbourhood."""
-        tied = state.graph.n_tied_rows
+        """Say what an approximate graph misses, and how many rows have a tie at their border."""
+        graph, said = state.graph, []
+        if graph.recall is not None:
+            said.append(
+                f"approximate graph: it has {graph.recall:.2%} (± {graph.recall_error or 0.0:.2%}) "
+                f"of the true neighbours of a sample; overlaps with it come out lower by about "
+                f"{1 - graph.recall:.2%} of themselves"
+            )
+        tied = graph.n_tied_rows
         if not tied:
-            return []
-        share = state.graph.n_arbitrary / (state.n_items * self.k)
+            return said
+        share = graph.n_arbitrary / (state.n_items * self.k)
         return [
+            *said,
             f"{tied} of {state.n_items} items ({tied / state.n_items:.1%}) have their k-th "
             f"neighbour tied with another item; {share:.1%} of all neighbours were chosen among "
-            "equals, by a priority of the space's own"
+            "equals, by a priority of the space's own",
         ]
 
 

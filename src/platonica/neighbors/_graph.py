@@ -41,6 +41,11 @@ class KnnGraph:
     n_reranked_rows : int
         Rows whose set of neighbours float32 alone left open. It may depend on the block size;
         the graph does not.
+    recall : float or None
+        Of an approximate graph: share of the true neighbours that it has, measured on a sample.
+        Where a second graph has recall r, a true overlap s is seen as about recall x r x s.
+    recall_error : float or None
+        Standard error of the recall.
     """
 
     indices: NDArray[np.int32]
@@ -49,6 +54,8 @@ class KnnGraph:
     n_tied_rows: int
     n_arbitrary: int
     n_reranked_rows: int
+    recall: float | None = None
+    recall_error: float | None = None
 
     @property
     def k(self) -> int:
