@@ -67,6 +67,6 @@ def triangular_factor(blocks: Iterable[F64]) -> F64:
     factor: F64 | None = None
     for rows in blocks:
         stacked = rows if factor is None else np.concatenate([factor, rows])
-        factor = np.linalg.qr(stacked, mode="r")
+        factor = np.asarray(np.linalg.qr(stacked, mode="r"))
     assert factor is not None, "a matrix has at least one block"
     return factor

@@ -157,7 +157,7 @@ def narrowed(space: Centred) -> Centred:
     """
     if space.n_features <= space.n_items:
         return space
-    triangle = np.linalg.qr(space.array().T, mode="r")
+    triangle = np.asarray(np.linalg.qr(space.array().T, mode="r"))
     return Centred(np.ascontiguousarray(triangle.T), None, None, space.unit, space.power)
 
 

@@ -239,7 +239,7 @@ def _transported(correlations: F64) -> float:
     )
     if log["warning"] is not None:
         raise DegenerateInputError(f"no transport of {p} to {q} neurons: {log['warning']}")
-    return float(np.vdot(plan, correlations)) / (p * q)
+    return float(np.vdot(plan, correlations) / (p * q))
 
 
 def permutation_procrustes_distance(X: Any, Y: Any) -> float:
