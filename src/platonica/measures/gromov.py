@@ -34,6 +34,9 @@ MOST_ITEMS = 5000
 LEVELS = np.linspace(0.0, 1.0, 65)
 """Quantiles of an item's distances by which items are first compared."""
 
+CHANCE = 0.5
+"""Spread of what random starts add to the differences of profiles, relative to their own."""
+
 MOST_PIVOTS = 10_000_000
 """Steps after which a transport solver gives up."""
 
@@ -164,21 +167,20 @@ class GromovWassersteinDistance(MeasureBase):
             yield _cost(x, y, plan), plan
 
     def _starts(self, x: F64, y: F64, weights: tuple[F64, F64]) -> Iterator[F64]:
-        """Couplings to descend from, which do not depend on the order of the items.
+        """Couplings to descend from; none depends on the order of the items or of the spaces.
 
         First items coupled by how alike their sorted distances are, then all with all, then by
-        their sorted distances again, with random weights.
+        their sorted distances and chance.
         """
         ot = _transport()
-        profiles = np.quantile(x, LEVELS, axis=1).T, np.quantile(y, LEVELS, axis=1).T
-        generator = as_generator(self.rng)
-        for turn in range(2 + self.n_restarts):
-            if turn == 1:
-                yield np.outer(*weights)
-                continue
-            stress = np.sqrt(generator.gamma(0.2, size=len(LEVELS))) if turn else 1.0
-            unlike = cdist(profiles[0] * stress, profiles[1] * stress, "sqeuclidean")
-            yield ot.emd(*weights, unlike, numItermax=MOST_PIVOTS)
+        unlike = cdist(_profiles(x), _profiles(y), "sqeuclidean")
+        yield ot.emd(*weights, unlike, numItermax=MOST_PIVOTS)
+        yield np.outer(*weights)
+        generator, ranks = as_generator(self.rng), (_ranks(x), _ranks(y))
+        for _ in range(self.n_restarts):
+            chance = generator.standard_normal((max(len(x), len(y)),) * 2)
+            chance = (chance + chance.T)[np.ix_(*ranks)]
+            yield ot.emd(*weights, unlike + CHANCE * unlike.std() * chance, numItermax=MOST_PIVOTS)
 
     def permuted(self, state: DistanceState, order: NDArray[np.int64]) -> DistanceState:
         """Reorder the items; nothing is computed again."""
@@ -196,6 +198,17 @@ def _transport() -> ModuleType:
         raise MissingExtraError.of("ot", "POT") from error
     module: ModuleType = ot
     return module
+
+
+def _profiles(distances: F64) -> F64:
+    """Quantiles of the distances of every item, (n_items, n_levels)."""
+    profiles: F64 = np.quantile(distances, LEVELS, axis=1).T
+    return profiles
+
+
+def _ranks(distances: F64) -> NDArray[np.int64]:
+    """Place of every item by its mean distance: the same however the items are ordered."""
+    return np.argsort(np.argsort(distances.sum(axis=1)))
 
 
 def _cost(x: F64, y: F64, plan: F64) -> float:

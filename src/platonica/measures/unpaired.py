@@ -134,8 +134,8 @@ class KernelMeanState:
 class MmdDistance(MeasureBase):
     """Unbiased estimate of the squared maximum mean discrepancy, Gaussian kernel."""
 
-    bandwidth: float | str = "median"
-    scale: float = 1.0
+    bandwidth: float = 1.0
+    relative: bool = True
 
     spec: ClassVar[MeasureSpec] = MeasureSpec(
         name="mmd_distance",
@@ -159,14 +159,11 @@ class MmdDistance(MeasureBase):
 
     def __post_init__(self) -> None:
         """Refuse a bandwidth that is none."""
-        if self.bandwidth != "median":
-            _check_positive("bandwidth", self.bandwidth, "'median' or a positive distance")
-            if self.scale != 1.0:
-                raise ParameterError(
-                    f"scale is a factor of the median, and has no use with bandwidth="
-                    f"{self.bandwidth!r}"
-                )
-        _check_positive("scale", self.scale, "positive")
+        number = isinstance(self.bandwidth, int | float) and not isinstance(self.bandwidth, bool)
+        if not number or not 0.0 < self.bandwidth < math.inf:
+            raise ParameterError(f"bandwidth must be a positive number, not {self.bandwidth!r}")
+        if not isinstance(self.relative, bool):
+            raise ParameterError(f"relative must be True or False, not {self.relative!r}")
 
     def prepare(
         self,
@@ -199,16 +196,16 @@ class MmdDistance(MeasureBase):
         return within - 2.0 * total(between) / (n * m)
 
     def _width(self, x: F64, y: F64, between: F64) -> float:
-        if not isinstance(self.bandwidth, str):
-            return float(self.bandwidth)
+        if not self.relative:
+            return self.bandwidth
         pairs = [x[np.triu_indices_from(x, 1)], y[np.triu_indices_from(y, 1)], between.ravel()]
         median = float(np.median(np.sqrt(np.concatenate(pairs))))
         if median == 0.0:
             raise DegenerateInputError(
                 "the median distance is 0, as more than half of all pairs of points are equal: "
-                "give the bandwidth as a number"
+                "give the bandwidth as a distance, with relative=False"
             )
-        return self.scale * median
+        return self.bandwidth * median
 
     def permuted(self, state: KernelMeanState, order: NDArray[np.int64]) -> KernelMeanState:
         """Reorder the items; nothing is computed again."""
@@ -217,12 +214,6 @@ class MmdDistance(MeasureBase):
     def subset(self, state: KernelMeanState, rows: NDArray[np.int64]) -> KernelMeanState:
         """Some items, whose distances stay as they are."""
         return self.permuted(state, rows)
-
-
-def _check_positive(name: str, value: Any, allowed: str) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0.0 < value < math.inf:
-        raise ParameterError(f"{name} must be {allowed}, not {value!r}")
 
 
 def _squared_distances(x: F64, y: F64) -> F64:
@@ -277,7 +268,7 @@ def frechet_distance(X: Any, Y: Any) -> float:
     return FrechetDistance()(X, Y)
 
 
-def mmd_distance(X: Any, Y: Any, *, bandwidth: float | str = "median", scale: float = 1.0) -> float:
+def mmd_distance(X: Any, Y: Any, *, bandwidth: float = 1.0, relative: bool = True) -> float:
     """Squared maximum mean discrepancy of two clouds of points, estimated without bias.
 
     ``mean k(x, x') + mean k(y, y') - 2 mean k(x, y)`` over pairs of different points of one
@@ -291,11 +282,10 @@ def mmd_distance(X: Any, Y: Any, *, bandwidth: float | str = "median", scale: fl
     X : array of shape (n_items_x, n_features)
     Y : array of shape (n_items_y, n_features)
         Features in the coordinates of X; both n_items >= 4.
-    bandwidth : "median" or float > 0, default "median"
-        s, as a distance in units of the features; "median" takes ``scale`` times the median
-        distance of two different points of both clouds together.
-    scale : float > 0, default 1
-        Factor of the median; only with ``bandwidth="median"``.
+    bandwidth : float > 0, default 1
+        s, in units of the median distance of two different points of both clouds together.
+    relative : bool, default True
+        False takes ``bandwidth`` in units of the features instead, the same for every pair.
 
     Returns
     -------
@@ -306,7 +296,7 @@ def mmd_distance(X: Any, Y: Any, *, bandwidth: float | str = "median", scale: fl
     Raises
     ------
     ParameterError
-        A bandwidth or scale that is not positive, or a scale beside a given bandwidth.
+        A bandwidth that is not positive, or ``relative`` no bool.
     ShapeError
         The widths differ, or there are fewer than 4 items.
     DegenerateInputError
@@ -323,7 +313,7 @@ def mmd_distance(X: Any, Y: Any, *, bandwidth: float | str = "median", scale: fl
 
     >>> import math
     >>> X, Y = [[0.0], [0.0], [1.0], [1.0]], [[100.0], [100.0], [101.0], [101.0]]
-    >>> math.isclose(mmd_distance(X, Y, bandwidth=1.0), 2 * (2 + 4 * math.exp(-0.5)) / 6)
+    >>> math.isclose(mmd_distance(X, Y, relative=False), 2 * (2 + 4 * math.exp(-0.5)) / 6)
     True
     """
-    return MmdDistance(bandwidth=bandwidth, scale=scale)(X, Y)
+    return MmdDistance(bandwidth=bandwidth, relative=relative)(X, Y)
