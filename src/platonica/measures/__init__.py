@@ -57,6 +57,7 @@ from platonica.measures.dissimilarity import (
 )
 from platonica.measures.gromov import (
     gromov_wasserstein_distance,
+    gromov_wasserstein_match,
 )
 from platonica.measures.gulp import (
     gulp_distance,
@@ -157,6 +158,7 @@ __all__ = [
     "frechet_distance",
     "get_measure",
     "gromov_wasserstein_distance",
+    "gromov_wasserstein_match",
     "gulp_distance",
     "hard_matching",
     "hubness",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,10 +14,19 @@ from numpy.typing import NDArray
 from platonica.checks import check_features, check_view
 from platonica.errors import DegenerateInputError, ShapeError
 from platonica.rows import BLOCK_BYTES, RowView, row_blocks
+from platonica.threads import available_cores
 
 __all__ = ["STREAM_BYTES", "Centred", "centre", "cross_product", "narrowed", "paired_blocks"]
 
 F64 = NDArray[np.float64]
+
+SAFE = 1e-60
+"""Mean squared norms between this and its inverse have fourth powers in the range of float64."""
+
+CACHED = 1 << 16
+"""Values of a block of rows that stays in the cache."""
+
+MOST_THREADS = 8
 
 STREAM_BYTES = 1 << 30
 """Spaces whose float64 copy is larger are not copied but read again for every product."""
@@ -119,10 +129,7 @@ def centre(X: Any, *, min_items: int = 2) -> Centred:
     X = check_features(X, min_items=min_items)
     if 8 * X.size > STREAM_BYTES:
         return _streamed(X, None)
-    # A power of two near the largest value changes no digit and keeps fourth powers in range.
-    exponent = -int(np.frexp(max(float(X.max()), -float(X.min())))[1])
-    part = _in_memory(np.ldexp(X.astype(np.float64), exponent))
-    return Centred(part.source, None, None, float(np.ldexp(part.unit, exponent)), part.power)
+    return _in_memory(X)
 
 
 def cross_product(a: Centred, b: Centred) -> F64:
@@ -175,14 +182,52 @@ def _cut(space: Centred, size: int) -> Iterator[tuple[slice, F64]]:
         yield part, space.source[part]
 
 
-def _in_memory(rows: F64) -> Centred:
-    rows = rows - rows.mean(axis=0)
-    rows -= rows.mean(axis=0)  # what rounding left of a large mean
-    power = np.einsum("ij,ij->i", rows, rows)
+def _in_memory(X: NDArray[Any]) -> Centred:
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows, power = _about_mean(X)
+        size = power.mean()
+    # A power of two near the largest value changes no digit and keeps squares in range.
+    exponent = 0
+    if not SAFE < size < 1 / SAFE:
+        exponent = -int(np.frexp(max(float(X.max()), -float(X.min())))[1])
+    if exponent:
+        part = _in_memory(np.ldexp(X.astype(np.float64), exponent))
+        return Centred(part.source, None, None, float(np.ldexp(part.unit, exponent)), part.power)
     unit = _unit(power)
-    rows *= unit
+    for_blocks(len(rows), rows.shape[1], lambda part: np.multiply(rows[part], unit, out=rows[part]))
     power *= unit**2
     return Centred(rows, None, None, unit, power)
+
+
+def _about_mean(X: NDArray[Any]) -> tuple[F64, F64]:
+    """Rows less their mean in float64, and their squared norms."""
+    n, d = X.shape
+    mean = X.mean(axis=0, dtype=np.float64)
+    rows, power = np.empty((n, d)), np.empty(n)
+
+    def subtract(part: slice) -> None:
+        np.subtract(X[part], mean, out=rows[part])
+        power[part] = np.einsum("ij,ij->i", rows[part], rows[part])
+
+    for_blocks(n, d, subtract)
+    spread = np.sqrt(power.mean() / d)
+    if not np.abs(mean).max() <= spread:  # rounding of a large mean has left something
+        rows -= rows.mean(axis=0)
+        power = np.einsum("ij,ij->i", rows, rows)
+    return rows, power
+
+
+def for_blocks(n: int, width: int, work: Callable[[slice], Any]) -> None:
+    """Work on blocks of rows that stay in the cache, on all cores where there are many."""
+    size = max(1, CACHED // width)
+    parts = [slice(start, min(start + size, n)) for start in range(0, n, size)]
+    if len(parts) < 16:
+        for part in parts:
+            work(part)
+        return
+    with ThreadPoolExecutor(min(MOST_THREADS, available_cores())) as pool:
+        for _ in pool.map(work, parts):
+            pass
 
 
 def _streamed(source: Any, order: NDArray[np.int64] | None) -> Centred:

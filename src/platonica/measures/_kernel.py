@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from platonica.errors import DegenerateInputError
 from platonica.measures._base import Kind, MeasureBase
 from platonica.measures._centred import Centred, centre, cross_product
-from platonica.measures._stacks import STACK_BUDGET, half_products
+from platonica.measures._stacks import STACK_BUDGET, half_products, symmetric_products
 
 __all__ = ["CANCELLATION", "KernelAlignment", "KernelState", "own_terms", "units"]
 
@@ -51,14 +51,13 @@ class KernelState:
         """Number of items."""
         return len(self.power)
 
-    def to_gram(self, out: F64 | None = None) -> F64:
+    def to_gram(self) -> F64:
         """Return the centred Gram matrix (n_items, n_items), made if it is not held."""
         if self.gram is not None:
             return self.gram
         assert self.space is not None
         rows = self.space.array()
-        gram: F64 = np.matmul(rows, rows.T, out=out)
-        return gram
+        return rows @ rows.T
 
 
 @dataclass(frozen=True)
@@ -142,10 +141,10 @@ class KernelAlignment(MeasureBase):
 
     def score_all(self, A: Sequence[KernelState], B: Sequence[KernelState]) -> F64:
         """Scores of all pairs of states, shape (len(A), len(B))."""
-        if _gram_bytes(A, B) > STACK_BUDGET:
+        grams_a, grams_b = [a.gram for a in A], [b.gram for b in B]
+        if any(gram is None for gram in (*grams_a, *grams_b)):
             return np.array([[self.score(a, b) for b in B] for a in A])
-        n = A[0].n_items
-        cross = _stacked(A).reshape(len(A), n * n) @ _stacked(B).reshape(len(B), n * n).T
+        cross = symmetric_products(grams_a, grams_b)
         p, q = np.stack([a.power for a in A]), np.stack([b.power for b in B])
         return self._finish(self._numerator(cross, p, q), A, B)
 
@@ -207,16 +206,6 @@ def _squared_cross(a: KernelState, b: KernelState) -> float:
     assert b.space is not None
     rows = b.space.array()
     return float(np.vdot(a.gram @ rows, rows))
-
-
-def _stacked(states: Sequence[KernelState]) -> F64:
-    n = states[0].n_items
-    grams = np.empty((len(states), n, n))
-    for out, state in zip(grams, states, strict=True):
-        made = state.to_gram(out=out)
-        if made is not out:
-            out[:] = made
-    return grams
 
 
 def _gram_bytes(A: Sequence[KernelState], B: Sequence[KernelState]) -> int:

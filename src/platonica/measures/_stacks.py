@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["STACK_BUDGET", "half_products"]
+__all__ = ["STACK_BUDGET", "half_products", "symmetric_products"]
 
 F64 = NDArray[np.float64]
+
+BAND = 64
+"""Rows of the matrices that are multiplied at a time."""
 
 STACK_BUDGET = 2 << 30
 """Bytes of stacked matrices that a batch of layers may hold; past it pairs are scored alone."""
@@ -39,3 +43,24 @@ def half_products(
     for r, order in enumerate(orders):
         at = order[rows] * n + order[columns]
         yield r, halves @ np.take(squares, at, axis=1).T
+
+
+def symmetric_products(A: Sequence[Any], B: Sequence[Any]) -> F64:
+    """Inner products of all pairs of symmetric matrices, from their upper triangles.
+
+    Parameters
+    ----------
+    A, B : sequences of arrays of shape (n, n)
+
+    Returns
+    -------
+    array of shape (len(A), len(B))
+    """
+    n, total = len(A[0]), np.zeros((len(A), len(B)))
+    for start in range(0, n, BAND):
+        stop = min(start + BAND, n)
+        left = np.stack([a[start:stop, start:] for a in A])
+        left[:, :, stop - start :] *= 2.0  # an entry beyond the band's own square stands twice
+        right = np.stack([b[start:stop, start:] for b in B])
+        total += left.reshape(len(A), -1) @ right.reshape(len(B), -1).T
+    return total
