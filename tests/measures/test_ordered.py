@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platonica.measures import MEASURES, edit_knn, lcs_knn, mutual_knn, rank_similarity
+from platonica.measures import MEASURES, edit_knn, lcs_knn, rank_similarity
 from platonica.measures import _knn as knn
 from platonica.measures.ordered import _edits, _lcs
 
@@ -102,8 +102,3 @@ def test_one_shared_first_neighbour_is_a_perfect_rank_similarity():
     assert np.mean(
         [rank_similarity_by_definition(x, y) for x, y in zip(first, other, strict=True)]
     ) == pytest.approx(1.0)
-
-
-def test_parity_mode_prints_a_length(golden_pair):
-    assert 0 < lcs_knn(*golden_pair) <= 1 < lcs_knn(*golden_pair, compat="prh")
-    assert mutual_knn(*golden_pair, compat="prh") != mutual_knn(*golden_pair)

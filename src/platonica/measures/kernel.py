@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -50,7 +50,42 @@ def debiased_numerator(squared_cross: Any, p: F64, q: F64) -> Any:
 
 
 @dataclass(frozen=True)
-class _WithParity(KernelAlignment):
+class SourceState(KernelState):
+    """A kernel that a subset of the items does not share: it depends on the other items too.
+
+    Attributes
+    ----------
+    features : array or RowView of shape (n_items, n_features)
+        As they came, for subsets.
+    """
+
+    features: Any
+
+
+def _with_source(state: KernelState, features: Any) -> SourceState:
+    return SourceState(**{**vars(state), "features": features})
+
+
+@dataclass(frozen=True)
+class _FromSource(KernelAlignment):
+    """Subsets of a state that keeps its features are prepared from them."""
+
+    def permuted(self, state: KernelState, order: NDArray[np.int64]) -> KernelState:
+        """Reorder the items; nothing is computed again."""
+        moved = super().permuted(state, order)
+        if not isinstance(state, SourceState):
+            return moved
+        return _with_source(moved, _rows(state.features, order))
+
+    def subset(self, state: KernelState, rows: NDArray[np.int64]) -> KernelState:
+        """Prepare the rows, or centre them about their own mean where that is the same."""
+        if not isinstance(state, SourceState):
+            return super().subset(state, rows)
+        return self.prepare(_rows(state.features, rows))
+
+
+@dataclass(frozen=True)
+class _WithParity(_FromSource):
     """A linear CKA that the first paper's code has too."""
 
     compat: Compat = None
@@ -65,9 +100,12 @@ class _WithParity(KernelAlignment):
         kind: Kind = "features",
     ) -> KernelState:
         """Centre in float64; in parity mode after clipping and scaling the rows."""
-        if check_compat(self.compat) is not None:
-            X = prh_features(X, self.compat, min_items=self.spec.min_items)
-        return super().prepare(X, role=role, groups=groups, folds=folds, kind=kind)
+        if check_compat(self.compat) is None:
+            return super().prepare(X, role=role, groups=groups, folds=folds, kind=kind)
+        self._check_input(folds, kind)
+        clipped = prh_features(X, self.compat, min_items=self.spec.min_items)
+        # the rows of a subset clip at another value
+        return _with_source(self._of_space(centre(clipped)), X)
 
     def _finish(self, numerators: F64, A: Sequence[KernelState], B: Sequence[KernelState]) -> F64:
         if self.compat is None:
@@ -151,20 +189,7 @@ class DebiasedCKA(_WithParity):
 
 
 @dataclass(frozen=True)
-class ColumnsState(KernelState):
-    """A kernel whose self term leaves out each feature's product with itself.
-
-    Attributes
-    ----------
-    features : array or RowView of shape (n_items, n_features)
-        As they came, for subsets.
-    """
-
-    features: Any
-
-
-@dataclass(frozen=True)
-class FeatureCorrectedCKA(KernelAlignment):
+class FeatureCorrectedCKA(_FromSource):
     """Debiased CKA for features that are themselves a sample."""
 
     spec: ClassVar[MeasureSpec] = MeasureSpec(
@@ -194,7 +219,7 @@ class FeatureCorrectedCKA(KernelAlignment):
         groups: Sequence[Any] | None = None,
         folds: Sequence[int] | None = None,
         kind: Kind = "features",
-    ) -> ColumnsState:
+    ) -> KernelState:
         """Centre in float64, and take each feature's product with itself out of the self term."""
         self._check_input(folds, kind)
         space = centre(X, min_items=self.spec.min_items)
@@ -211,18 +236,7 @@ class FeatureCorrectedCKA(KernelAlignment):
                 f"feature_corrected_cka is undefined: the estimate of the space with itself is "
                 f"{own:.3g}, as where different features have nothing in common"
             )
-        return ColumnsState(
-            state.space, state.gram, state.power, state.unit, float(own), features=X
-        )
-
-    def permuted(self, state: Any, order: NDArray[np.int64]) -> Any:
-        """Reorder the items; nothing is computed again."""
-        moved = super().permuted(state, order)
-        return ColumnsState(**{**vars(moved), "features": _rows(state.features, order)})
-
-    def subset(self, state: Any, rows: NDArray[np.int64]) -> Any:
-        """Prepare the rows."""
-        return self.prepare(_rows(state.features, rows))
+        return _with_source(replace(state, self_term=float(own)), X)
 
 
 def _rows(features: Any, rows: NDArray[np.int64]) -> Any:

@@ -46,9 +46,9 @@ class LcsKnn(PrhKnnMeasure):
     )
 
     def score(self, a: KnnState, b: KnnState) -> float:
-        """Mean length over k; in parity mode the mean length, as that code prints."""
+        """Mean length over k."""
         total = sum(int(_lcs(same).sum()) for _, same in _lists(a, b))
-        return total / a.n_items / (1 if self.compat else self.k)
+        return total / a.n_items / self.k
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,8 @@ def lcs_knn(X: Any, Y: Any, *, k: int = 10, compat: Compat = None) -> float:
     k : int in [1, n_items - 2], default 10
         Neighbours an item.
     compat : {None, "prh", "prh-script"}
-        Clip outliers as the first paper's code does, and like it do not divide by k (the result
-        is then a length, up to k); None is the exact form.
+        Clip outliers as the first paper's code does; None is the exact form. That code prints a
+        length: this number times k.
 
     Returns
     -------
