@@ -6,8 +6,11 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from platonica.errors import PairingError, ParameterError, ShapeError
 from platonica.store import Features
+from platonica.store.view import LayerView
 
 __all__ = ["Space", "as_space", "check_paired"]
 
@@ -55,7 +58,7 @@ def as_space(X: Any, name: str, reduce: Literal["first", "mean"] = "first") -> S
         return Space(
             name=X.model or name,
             layers=tuple(X.layer_names),
-            array=lambda layer: X.array(layer, reduce=reduce),
+            array=lambda layer: X.view(layer, reduce),
             n_items=X.n_items,
             item_ids=tuple(X.item_ids),
             groups=None if _ungrouped(X.groups) else tuple(X.groups or ()),
@@ -122,10 +125,16 @@ def _reordered(x: Space, y: Space) -> Space:
     array = y.array
     return replace(
         y,
-        array=lambda layer: array(layer)[rows],
+        array=lambda layer: _taken(array(layer), rows),
         item_ids=x.item_ids,
         groups=None if y.groups is None else tuple(y.groups[row] for row in rows),
     )
+
+
+def _taken(layer: Any, rows: list[int]) -> Any:
+    """Rows of a layer in another order; a lazy one remains lazy."""
+    chosen = np.asarray(rows, dtype=np.int64)
+    return layer.take(chosen) if isinstance(layer, LayerView) else layer[chosen]
 
 
 def _ungrouped(groups: Sequence[Hashable] | None) -> bool:

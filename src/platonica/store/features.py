@@ -22,6 +22,7 @@ from platonica.errors import (
 )
 from platonica.store import shards
 from platonica.store.manifest import Layer, Manifest, make_plan
+from platonica.store.view import LayerView
 
 __all__ = ["Features", "Read"]
 
@@ -252,6 +253,42 @@ class Features:
         sums = np.add.reduceat(rows, first, axis=0, dtype=np.float64)
         return (sums / counts[:, None]).astype(rows.dtype)
 
+    def view(self, layer: str, reduce: Literal["first", "mean"] = "first") -> LayerView:
+        """One layer whose rows are read when they are asked for.
+
+        Parameters
+        ----------
+        layer : str
+            One of `layer_names`.
+        reduce : {"first", "mean"}, default "first"
+            As in `array`.
+
+        Returns
+        -------
+        LayerView
+            Of shape (n_items, n_features).
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such layer.
+        ParameterError
+            Another ``reduce``.
+        """
+        if layer not in self.layer_names:
+            raise UnknownNameError.among(f"layer of {self.model}", layer, self.layer_names)
+        if reduce not in ("first", "mean"):
+            raise ParameterError(f"reduce must be 'first' or 'mean', not {reduce!r}")
+        name, width = shards.LAYER + layer, self.layers[self.layer_names.index(layer)].n_features
+        assert width is not None, "a manifest that can be opened states every width"
+        return LayerView(
+            lambda rows: _read_rows(self._read, name, rows),
+            *self._spans,
+            mean=reduce == "mean",
+            n_features=width,
+            dtype=np.dtype(self.manifest.plan.dtype),
+        )
+
     def side(self, name: str) -> NDArray[Any]:
         """One side result, such as the loss of each text: array of shape (n_rows,).
 
@@ -320,11 +357,21 @@ class _SomeRows:
     """Reads some rows of what another reads."""
 
     read: Read
-    rows: NDArray[np.int64]
+    chosen: NDArray[np.int64]
 
     def __call__(self, name: str) -> NDArray[Any]:
-        taken: NDArray[Any] = self.read(name)[self.rows]
+        taken: NDArray[Any] = self.read(name)[self.chosen]
         return taken
+
+    def rows(self, name: str, rows: slice | NDArray[np.int64]) -> NDArray[Any]:
+        """Some of them."""
+        return _read_rows(self.read, name, self.chosen[rows])
+
+
+def _read_rows(read: Any, name: str, rows: slice | NDArray[np.int64]) -> NDArray[Any]:
+    """Some rows of a tensor, by the reader's own way where it has one."""
+    part: NDArray[Any] = read.rows(name, rows) if hasattr(read, "rows") else read(name)[rows]
+    return part
 
 
 def _check_arrays(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ def open_features(path: str | Path) -> Features:
                 f"remove {folder} and extract again"
             )
     files = tuple(folder / shard.file for shard in manifest.shards)
-    return Features(manifest, _Shards(files), folder)
+    ends = np.cumsum([shard.n_rows for shard in manifest.shards])
+    return Features(manifest, _Shards(files, tuple(ends.tolist())), folder)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -138,6 +140,35 @@ class _Shards:
     """Reads a tensor from consecutive shards."""
 
     files: tuple[Path, ...]
+    ends: tuple[int, ...]
+
+    def rows(self, name: str, rows: slice | NDArray[np.int64]) -> NDArray[Any]:
+        """Some rows of a tensor, from the shards that hold them."""
+        if isinstance(rows, slice):
+            parts = [
+                shards.some_rows(self.files[i], name, slice(start, stop))
+                for i, start, stop in self._pieces(rows.start, rows.stop)
+            ]
+            return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        shard = np.searchsorted(self.ends, rows, side="right")
+        out: NDArray[Any] | None = None
+        for i in np.unique(shard):
+            here = np.flatnonzero(shard == i)
+            within = rows[here] - (self.ends[i - 1] if i else 0)
+            low, high = int(within.min()), int(within.max()) + 1
+            part = shards.some_rows(self.files[i], name, slice(low, high))[within - low]
+            if out is None:
+                out = np.empty((len(rows), *part.shape[1:]), dtype=part.dtype)
+            out[here] = part
+        return self(name)[:0] if out is None else out
+
+    def _pieces(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """Yield (shard, first, last) of the rows from start to stop."""
+        begin = 0
+        for i, end in enumerate(self.ends):
+            if start < end and stop > begin:
+                yield i, max(start - begin, 0), min(stop, end) - begin
+            begin = end
 
     def __call__(self, name: str) -> NDArray[Any]:
         return np.concatenate([shards.tensor(file, name) for file in self.files])

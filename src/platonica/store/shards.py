@@ -16,7 +16,17 @@ from safetensors import SafetensorError, safe_open
 
 from platonica.errors import StoreError
 
-__all__ = ["LAYER", "SIDE", "ShardContents", "ShardHeader", "inspect", "pack", "sha256", "tensor"]
+__all__ = [
+    "LAYER",
+    "SIDE",
+    "ShardContents",
+    "ShardHeader",
+    "inspect",
+    "pack",
+    "sha256",
+    "some_rows",
+    "tensor",
+]
 
 LAYER = "layer:"
 SIDE = "side:"
@@ -116,6 +126,22 @@ def tensor(path: Path, name: str) -> NDArray[Any]:
     except (SafetensorError, OSError) as error:
         raise StoreError(f"shard {path} is broken: {name!r} cannot be read from it") from error
     return array
+
+
+def some_rows(path: Path, name: str, rows: slice) -> NDArray[Any]:
+    """Read consecutive rows of one tensor of a shard and nothing else of it.
+
+    Raises
+    ------
+    StoreError
+        As in `tensor`.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            part: NDArray[Any] = file.get_slice(name)[rows.start : rows.stop]
+    except (SafetensorError, OSError) as error:
+        raise StoreError(f"shard {path} is broken: {name!r} cannot be read from it") from error
+    return part
 
 
 def sha256(path: Path) -> str:
