@@ -33,7 +33,8 @@ def layers_of(seed, index):
 
 def store(folder, layers, index, *, ids=IDS, shard_rows=16, model="m"):
     plan = make_plan(
-        model=model, model_revision="1", modality="", data="d", data_revision="1", item_ids=ids, pooling="none",
+        model=model, model_revision="1", modality="", data="d", data_revision="1", item_ids=ids,
+        pooling="none",
         item_index=tuple(index), preprocessing="none", shard_rows=shard_rows,
     )  # fmt: skip
     writer = FeatureWriter(folder, plan)

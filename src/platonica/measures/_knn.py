@@ -115,7 +115,7 @@ class KnnMeasure(MeasureBase):
         if graph.recall is not None:
             said.append(
                 f"approximate graph: it has {graph.recall:.2%} (± {graph.recall_error or 0.0:.2%}) "
-                f"of the true neighbours of a sample; overlaps with it come out lower by about "
+                f"of the true neighbours of a sample; overlaps with it come out lower by up to "
                 f"{1 - graph.recall:.2%} of themselves"
             )
         tied = graph.n_tied_rows

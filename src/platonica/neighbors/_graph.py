@@ -43,7 +43,8 @@ class KnnGraph:
         the graph does not.
     recall : float or None
         Of an approximate graph: share of the true neighbours that it has, measured on a sample.
-        Where a second graph has recall r, a true overlap s is seen as about recall x r x s.
+        A true overlap s with a graph of recall r is seen between recall x r x s, if edges were
+        missed at random, and s; edges that both spaces have are mostly near ones, and found.
     recall_error : float or None
         Standard error of the recall.
     """
