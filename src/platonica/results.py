@@ -103,7 +103,8 @@ class Comparison:
 
     def __str__(self) -> str:
         """Everything needed to believe the score, in one line."""
-        params = "".join(f"{key}={value}, " for key, value in self.params.items())
+        used = {key: value for key, value in self.params.items() if value is not None}
+        params = "".join(f"{key}={value}, " for key, value in used.items())
         searched = f"best of {self.n_layer_pairs} pairs" if self.n_layer_pairs > 1 else "one pair"
         calibrated = _digits(self.chance_normalized)
         return (

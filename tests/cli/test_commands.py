@@ -79,8 +79,8 @@ def test_all_pairs_against_and_measures(files):
         for measure in ("cka", "mutual_knn")
         for x, y in ("ab", "ac", "bc")
     ]
-    assert records[0]["params"] == {}
-    assert records[3]["params"] == {"k": 4}
+    assert records[0]["params"] == {"compat": None}
+    assert records[3]["params"]["k"] == 4
     run = platonica("compare", names[0], *options, "--against", names[1], "--against", names[2],
                     cwd=files)  # fmt: skip
     assert [r["y"]["name"] for r in json.loads(run.stdout)] == names[1:]

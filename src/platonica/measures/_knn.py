@@ -51,7 +51,7 @@ class KnnMeasure(MeasureBase):
     """Three of the four verbs, for any measure that compares neighbour lists."""
 
     k: int = 10
-    search: Literal["exact", "approximate"] = "exact"
+    search: Literal["approximate"] | None = None
 
     @property
     def _parity(self) -> Compat:
@@ -77,11 +77,11 @@ class KnnMeasure(MeasureBase):
         return self._state(state, role)
 
     def _graph(self, rows: NDArray[Any], k: int, groups: Sequence[Any] | None) -> KnnGraph:
-        if self.search == "exact":
+        if self.search is None:
             return knn_graph(rows, k, metric="cosine", groups=groups)
         if self.search != "approximate" or groups is not None:
             raise ParameterError(
-                f"search must be 'exact', or 'approximate' for items without groups, not "
+                f"search must be None (exact), or 'approximate' for items without groups, not "
                 f"{self.search!r}"
             )
         return approximate_knn_graph(rows, k, metric="cosine")

@@ -298,7 +298,7 @@ def read_pairs(
     for record in records:
         if not record.get("measure"):
             raise ParameterError("every record must name its measure, but one does not")
-        params = _named(record.get("params"))
+        params = _named(_set(record.get("params")))
         direction = clean(record.get("direction") or "similarity")
         key = (clean(record["measure"]), params, direction)
         groups.setdefault(key, []).append(_pair(record, models))
@@ -424,6 +424,11 @@ def _whole(value: Any) -> int | None:
 
 def _texts(values: Iterable[Any] | None) -> tuple[str, ...]:
     return tuple(clean(v) for v in values or ())
+
+
+def _set(params: Json | None) -> Json | None:
+    """Parameters that are in use: one of None says that nothing was asked for."""
+    return params and {name: value for name, value in params.items() if value is not None}
 
 
 def _named(values: Json | None) -> tuple[tuple[str, str], ...]:
