@@ -85,10 +85,11 @@ class _Scale(NamedTuple):
         return cls(0, inverses, peaks if peaks.any() else None)
 
     def apply(self, rows: _Float, which: slice | _Index) -> _Float:
+        """Scale rows where they are."""
         if self.inverses is None:
-            return _ldexp(rows, -self.exponent)
+            return np.ldexp(rows, -self.exponent, out=rows) if self.exponent else rows
         if self.peaks is not None:
-            rows = _ldexp(rows, -self.peaks[which])
+            np.ldexp(rows, -self.peaks[which], out=rows)
         rows *= self.inverses[which]
         return rows
 
@@ -196,15 +197,25 @@ class Space:
     def distances(self, a: _Index, b: _Index) -> _Float:
         """Measure pairs of rows; rounded, and the same bits for (i, j) and (j, i)."""
         squares = np.empty(len(a))
-        for part in slices(len(a), self.block):
-            # a row that stands in many pairs is made once
-            rows, which = np.unique(a[part], return_inverse=True)
-            gap = self.rows(b[part])
-            gap -= self.rows(rows)[which]
-            gap *= gap
+        size = 2 * self.block
+        # threads that allocate and free blocks of this size wait for each other in the kernel
+        taken = np.empty((size, self.width), dtype=self._X.dtype)
+        gap, other = np.empty((2, size, self.width))
+        for part in slices(len(a), size):
+            m = part.stop - part.start
+            self._fill(gap[:m], taken[:m], a[part])
+            self._fill(other[:m], taken[:m], b[part])
+            np.subtract(gap[:m], other[:m], out=gap[:m])
+            np.multiply(gap[:m], gap[:m], out=gap[:m])
             # a sum over the last axis is pairwise and looks at one row only
-            gap.sum(axis=1, out=squares[part])
+            gap[:m].sum(axis=1, out=squares[part])
         return self._round(np.sqrt(squares, out=squares))
+
+    def _fill(self, out: _Float, taken: NDArray[Any], which: _Index) -> None:
+        """Write some rows into a block of memory that is there."""
+        np.take(self._X, which, axis=0, out=taken, mode="clip")
+        np.copyto(out, taken)
+        self._scale.apply(out, which)
 
     @cached_property
     def supports(self) -> NDArray[np.float32] | None:
