@@ -104,3 +104,10 @@ def test_an_item_orthogonal_to_its_neighbours_is_refused():
     X = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.5], [-1.0, -0.5], [-0.9, -0.7]])
     with pytest.raises(DegenerateInputError, match="item 0 is orthogonal"):
         second_order_cosine(X, X, k=1)
+
+
+def test_only_the_paper_s_form_is_symmetric(golden_pair):
+    X, Y = golden_pair
+    assert cknna(X, Y, k=40) == pytest.approx(cknna(Y, X, k=40), rel=1e-12)
+    there, back = (cknna(*pair, k=40, variant="prh-code") for pair in [(X, Y), (Y, X)])
+    assert abs(there - back) > 1e-4

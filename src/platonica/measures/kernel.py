@@ -51,7 +51,7 @@ def debiased_numerator(squared_cross: Any, p: F64, q: F64) -> Any:
 
 @dataclass(frozen=True)
 class SourceState(KernelState):
-    """A kernel that a subset of the items does not share: it depends on the other items too.
+    """A kernel whose subset is no part of it, since its values depend on all the items.
 
     Attributes
     ----------

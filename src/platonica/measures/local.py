@@ -276,7 +276,7 @@ def cknna(
     -------
     float
         Similarity in [-1, 1], unitless; 1 = the same neighbours and the same similarities. (The
-        code's variant may leave this range a little, and is not quite symmetric.)
+        code's variant is not symmetric, and nothing keeps it in this range.)
 
     Raises
     ------
