@@ -391,6 +391,10 @@ def test_too_few_items_and_other_items_are_refused(measure):
 def test_unknown_parameters_and_kinds_are_refused(measure, rng):
     with pytest.raises(ParameterError, match="has no parameter 'bogus'"):
         measure.bound(bogus=1)
+    for name, value in measure.params.items():
+        if isinstance(value, int | float):
+            with pytest.raises(ParameterError, match=f"{name} must be"):
+                measure.bound(**{name: "many"})
     X, _ = spaces(rng)
     if "rdm" not in measure.spec.kinds:
         with pytest.raises(ParameterError, match="kind='rdm'"):

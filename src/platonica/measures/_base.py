@@ -198,7 +198,7 @@ class MeasureBase:
         Raises
         ------
         ParameterError
-            A parameter that the measure does not have.
+            A parameter that the measure does not have, or a text where it takes a number.
         """
         unknown = sorted(set(params) - set(self.params))
         if unknown:
@@ -206,6 +206,17 @@ class MeasureBase:
             raise ParameterError(
                 f"{self.spec.name} has no parameter {unknown[0]!r}; its parameters: {allowed}"
             )
+        for field in dataclasses.fields(self):
+            words = set(str(field.type).replace("|", " ").split())
+            if words <= {"int", "float", "bool", "None"} and isinstance(
+                params.get(field.name), str
+            ):
+                raise ParameterError(
+                    f"{self.spec.name}: {field.name} must be a number, not {params[field.name]!r}"
+                    if "bool" not in words
+                    else f"{self.spec.name}: {field.name} must be True or False, not "
+                    f"{params[field.name]!r}"
+                )
         return dataclasses.replace(self, **params)
 
     def __call__(self: Any, X: Any, Y: Any) -> float:
