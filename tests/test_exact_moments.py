@@ -6,24 +6,31 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist, squareform
 
-from platonica.errors import ShapeError
+from platonica.errors import DegenerateInputError, ParameterError, ShapeError
 from platonica.exact_moments import (
-    arcs_of_lists,
-    arcs_of_matrix,
-    kernel_summary,
-    overlap_moments,
-    product_moments,
-    third_moment,
+    GraphSummary,
+    KernelSummary,
+    RdmSummary,
+    UCentredSummary,
+    cycle_mean,
+    graph_moments,
+    jaccard_mean,
+    kernel_moments,
+    rdm_variance,
+    u_centre,
+    u_centred_moments,
 )
+from platonica.stats.moments import pearson3_pvalue
 
 
-def every(A, B, diagonal):
+def every(A, B, diagonal=False):
     """The statistic for every permutation."""
     n = len(A)
-    mask = np.ones((n, n)) if diagonal else 1 - np.eye(n)
+    A = A if diagonal else A * (1 - np.eye(n))
     return np.array(
-        [(A * mask * B[np.ix_(p, p)]).sum() for p in map(list, itertools.permutations(range(n)))]
+        [(A * B[np.ix_(p, p)]).sum() for p in map(list, itertools.permutations(range(n)))]
     )
 
 
@@ -37,13 +44,22 @@ def matrix(indices):
     return A
 
 
-@pytest.mark.parametrize(("n", "k", "m"), [(4, 1, 2), (5, 2, 2), (6, 3, 1), (7, 2, 2)])
+def check_moments(found, null):
+    scale = np.abs(null).max()
+    assert found.mean == pytest.approx(null.mean(), rel=1e-9, abs=1e-12 * scale)
+    assert found.variance == pytest.approx(null.var(), rel=1e-9)
+    third = ((null - null.mean()) ** 3).mean()
+    assert found.third == pytest.approx(third, rel=1e-8, abs=1e-10 * scale**3)
+
+
+@pytest.mark.parametrize(("n", "k", "m"), [(4, 1, 2), (5, 2, 2), (6, 3, 1), (6, 2, 4), (7, 2, 2)])
 def test_neighbour_graphs_over_all_permutations(n, k, m, rng):
     a, b = lists(rng, n, k), lists(rng, n, m)
-    null = every(matrix(a), matrix(b), diagonal=False)
-    mean, variance = overlap_moments(arcs_of_lists(a), arcs_of_lists(b))
-    assert mean == pytest.approx(null.mean(), rel=1e-12)
-    assert variance == pytest.approx(null.var(), rel=1e-10)
+    null = every(matrix(a), matrix(b))
+    check_moments(graph_moments(GraphSummary.of_neighbors(a), GraphSummary.of_neighbors(b)), null)
+    check_moments(
+        graph_moments(GraphSummary.of_matrix(matrix(a)), GraphSummary.of_matrix(matrix(b))), null
+    )
 
 
 @pytest.mark.parametrize("n", [4, 5, 6])
@@ -52,56 +68,44 @@ def test_weighted_graphs_over_all_permutations(n, symmetric, rng):
     A, B = rng.standard_normal((2, n, n))
     if symmetric:
         A, B = A + A.T, B + B.T
-    null = every(A, B, diagonal=False)
-    mean, variance = overlap_moments(arcs_of_matrix(A), arcs_of_matrix(B))
-    assert mean == pytest.approx(null.mean(), rel=1e-9, abs=1e-12)
-    assert variance == pytest.approx(null.var(), rel=1e-9)
-    if n == 6:
-        assert third_moment(A, B) == pytest.approx((null**3).mean(), rel=1e-9)
+    check_moments(graph_moments(GraphSummary.of_matrix(A), GraphSummary.of_matrix(B)), every(A, B))
 
 
-def test_the_two_summaries_of_a_graph_agree(rng):
-    a = lists(rng, 30, 4)
-    from_lists, from_matrix = arcs_of_lists(a), arcs_of_matrix(matrix(a))
-    for name in ("total", "squares", "mutual", "out_squares", "in_squares", "out_in", "disjoint"):
-        assert getattr(from_lists, name) == getattr(from_matrix, name)
+def test_a_summary_of_order_two_knows_no_third_moment(rng):
+    a = lists(rng, 9, 3)
+    two, three = (GraphSummary.of_neighbors(a, order=order) for order in (2, 3))
+    known, more = graph_moments(two, two), graph_moments(three, three)
+    assert (known.mean, known.variance) == (more.mean, more.variance)
+    assert known.third is known.skewness is None
 
 
-def test_hubs_widen_the_null_as_the_formula_says(rng):
-    """Independent rows would give a spread that is a quarter too small."""
-    n, k = 200, 10
-    popular = rng.permutation(n)[:30]
-    a, b = (
-        np.stack([
-            rng.permutation(np.delete(np.concatenate([popular, rng.permutation(n)[:40]]), 0))[:40]
-            for _ in range(n)
-        ])
-        for _ in range(2)
-    )  # fmt: skip
-    a, b = (
-        np.array([list(dict.fromkeys(j for j in row if j != i))[:k] for i, row in enumerate(g)])
-        for g in (a, b)
-    )
+def test_hubs_widen_and_skew_the_null_as_the_formula_says(rng):
+    """Independent rows would give a spread that is far too small."""
+    n, k = 120, 8
+    popular = np.tile(rng.permutation(n)[:10], 8)
+    graphs = []
+    for _ in range(2):
+        rows = [rng.permutation(np.concatenate([popular, np.arange(n)])) for _ in range(n)]
+        graphs.append(
+            np.array([list(dict.fromkeys(j for j in row if j != i))[:k]
+                      for i, row in enumerate(rows)])
+        )  # fmt: skip
+    a, b = graphs
     table = matrix(b)
-    null = []
-    for _ in range(4000):
-        order = rng.permutation(n)
-        null.append(table[order[:, None], order[a]].sum())
-    mean, variance = overlap_moments(arcs_of_lists(a), arcs_of_lists(b))
-    assert abs(np.mean(null) - mean) < 4 * np.sqrt(variance / 4000)
-    assert np.var(null) == pytest.approx(variance, rel=0.1)
+    orders = np.array([rng.permutation(n) for _ in range(20_000)])
+    null = np.array([table[order[:, None], order[a]].sum() for order in orders])
+    found = graph_moments(GraphSummary.of_neighbors(a), GraphSummary.of_neighbors(b))
+    assert abs(null.mean() - found.mean) < 4 * np.sqrt(found.variance / len(null))
+    assert null.var() == pytest.approx(found.variance, rel=0.06)
+    skewness = ((null - null.mean()) ** 3).mean() / null.std() ** 3
+    assert skewness == pytest.approx(found.skewness, abs=0.1)
     p = k / (n - 1)
-    independent = n * k * p * (1 - p) * (n - 1 - k) / (n - 2)
-    assert variance > 1.3 * independent
-
-
-def test_whole_numbers_stay_whole(rng):
-    indices = np.tile(np.arange(1, 21), (100_000, 1))
-    summary = arcs_of_lists(indices)  # not a graph, but sums beyond 2^53
-    assert isinstance(summary.in_squares, int)
-    assert summary.disjoint == summary.total**2 + summary.squares + summary.mutual - (
-        summary.out_squares + summary.in_squares + 2 * summary.out_in
+    assert found.variance > 1.3 * n * k * p * (1 - p) * (n - 1 - k) / (n - 2)
+    share = (null >= np.quantile(null, 0.99)).mean()
+    tail = pearson3_pvalue(
+        np.quantile(null, 0.99), found.mean, found.variance, found.skewness, step=1.0
     )
+    assert tail == pytest.approx(share, rel=0.2)
 
 
 @pytest.mark.parametrize("n", [4, 5, 6])
@@ -112,31 +116,75 @@ def test_kernels_over_all_permutations(n, heavy, rng):
         X[0] *= 30.0
     x, y = X - X.mean(0), Y - Y.mean(0)
     null = every(x @ x.T, y @ y.T, diagonal=True)
-    a, b = (kernel_summary((z**2).sum(1), ((z.T @ z) ** 2).sum()) for z in (x, y))
-    mean, variance = product_moments(a, b)
-    assert mean == pytest.approx(null.mean(), rel=1e-10)
-    assert variance == pytest.approx(null.var(), rel=1e-9)
+    check_moments(kernel_moments(*(KernelSummary.of_gram(z @ z.T) for z in (x, y))), null)
+    check_moments(kernel_moments(*(KernelSummary.of_features(z) for z in (x, y))), null)
+    cheap = kernel_moments(
+        *(KernelSummary.of_traces((z**2).sum(1), ((z.T @ z) ** 2).sum()) for z in (x, y))
+    )
+    assert cheap.mean == pytest.approx(null.mean(), rel=1e-10)
+    assert cheap.variance == pytest.approx(null.var(), rel=1e-9)
+    assert cheap.third is None
 
 
-def test_u_centred_matrices_have_the_same_variance_whatever_they_are(rng):
-    n = 7
-    for _ in range(3):
-        sides = []
-        for _ in range(2):
-            D = rng.standard_normal((n, n))
-            D = np.abs(D + D.T) * (1 - np.eye(n))
-            rows = D.sum(1)
-            U = D - rows[:, None] / (n - 2) - rows / (n - 2) + D.sum() / ((n - 1) * (n - 2))
-            np.fill_diagonal(U, 0.0)
-            sides.append(U / np.linalg.norm(U))
-        mean, variance = overlap_moments(*map(arcs_of_matrix, sides))
-        assert mean == pytest.approx(0.0, abs=1e-12)
-        assert variance == pytest.approx(2 / (n * (n - 3)), rel=1e-9)
+@pytest.mark.parametrize("n", [6, 7])
+def test_u_centred_matrices_over_all_permutations(n, rng):
+    distances = [squareform(pdist(rng.standard_normal((n, 3)))) for _ in range(2)]
+    sides = [u_centre(D) for D in distances]
+    sides = [U / np.linalg.norm(U) for U in sides]
+    summaries = [UCentredSummary.of_matrix(D) for D in distances]
+    norms = np.sqrt(summaries[0].squares * summaries[1].squares)
+    found = u_centred_moments(*summaries).over(norms)
+    null = every(*sides)
+    assert found.mean == pytest.approx(0.0, abs=1e-12)
+    assert found.variance == pytest.approx(2 / (n * (n - 3)), rel=1e-9)
+    assert null.var() == pytest.approx(found.variance, rel=1e-9)
+    third = (null**3).mean()
+    assert found.third == pytest.approx(third, rel=1e-8)
+
+
+@pytest.mark.parametrize("n", [5, 6])
+def test_correlations_of_dissimilarities_over_all_permutations(n, rng):
+    D, E = (squareform(pdist(rng.standard_normal((n, 3)))) for _ in range(2))
+    upper = np.triu_indices(n, 1)
+    null = [
+        np.corrcoef(D[upper], E[np.ix_(p, p)][upper])[0, 1]
+        for p in map(list, itertools.permutations(range(n)))
+    ]
+    assert np.mean(null) == pytest.approx(0.0, abs=1e-12)
+    assert rdm_variance(*map(RdmSummary.of_matrix, (D, E))) == pytest.approx(np.var(null), rel=1e-9)
+
+
+def test_means_of_set_overlaps_over_all_permutations(rng):
+    n, k = 6, 2
+    a, b = lists(rng, n, k), lists(rng, n, k)
+    A, B = matrix(a), matrix(b)
+    jaccard, cycle = [], []
+    for p in map(list, itertools.permutations(range(n))):
+        moved = B[np.ix_(p, p)]
+        shared = (A * moved).sum(axis=1)
+        jaccard.append((shared / (2 * k - shared)).mean())
+        cycle.append(((moved @ A).diagonal() > 0).mean())
+    assert jaccard_mean(n, k, k) == pytest.approx(np.mean(jaccard), rel=1e-12)
+    assert cycle_mean(A.sum(axis=0), k) == pytest.approx(np.mean(cycle), rel=1e-12)
 
 
 def test_other_items_are_refused(rng):
-    a, b = arcs_of_lists(lists(rng, 6, 2)), arcs_of_lists(lists(rng, 7, 2))
-    with pytest.raises(ShapeError, match="6 and 7"):
-        overlap_moments(a, b)
-    with pytest.raises(ShapeError, match="at least 6"):
-        third_moment(np.eye(5), np.eye(5))
+    a, b = (GraphSummary.of_neighbors(lists(rng, n, 2)) for n in (6, 7))
+    with pytest.raises(ShapeError, match="6"):
+        graph_moments(a, b)
+    with pytest.raises(DegenerateInputError, match="constant"):
+        RdmSummary.of_matrix(np.ones((5, 5)))
+
+
+def test_tails_of_a_law_of_three_moments():
+    assert pearson3_pvalue(1.0, 0.0, 1.0, 0.0) == pytest.approx(0.158655, abs=1e-6)
+    above = pearson3_pvalue(2.0, 0.5, 0.7, 0.8)
+    below = pearson3_pvalue(-2.0, -0.5, 0.7, -0.8, direction="distance")
+    assert above == pytest.approx(below)
+    assert pearson3_pvalue(2.0, 0.5, 0.7, 0.8, step=0.2) > above
+    with pytest.raises(DegenerateInputError, match="no spread"):
+        pearson3_pvalue(1.0, 0.0, 0.0, 0.0)
+    with pytest.raises(ParameterError, match="finite"):
+        pearson3_pvalue(np.nan, 0.0, 1.0, 0.0)
+    with pytest.raises(ParameterError, match="direction"):
+        pearson3_pvalue(1.0, 0.0, 1.0, 0.0, direction="up")

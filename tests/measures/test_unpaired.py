@@ -121,7 +121,7 @@ def test_mmd_is_unbiased_and_not_clamped():
     ("params", "message"),
     [
         ({"bandwidth": 0.0}, "bandwidth must be a positive number"),
-        ({"bandwidth": "median"}, "bandwidth must be a positive number"),
+        ({"bandwidth": "median"}, "bandwidth must be a number, not 'median'"),
         ({"bandwidth": True}, "bandwidth must be a positive number"),
         ({"relative": 0}, "relative must be True or False"),
     ],

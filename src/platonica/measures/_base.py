@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
@@ -51,13 +52,48 @@ Requirement = Literal[
 Kind = Literal["features", "rdm"]
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Moments of a score under free exchange of the items of one side."""
+LazyMoment = float | None | Callable[[], float | None]
+"""A moment, or how it is computed once somebody reads it."""
 
-    mean: float
-    variance: float | None = None
-    skewness: float | None = None
+
+class Moments:
+    """Moments of a score under free exchange of the items of one side.
+
+    Parameters
+    ----------
+    mean : float
+    variance, skewness : float or None, or callable that returns it
+        None where it is not known. A callable is asked when the moment is first read: whoever
+        needs the mean only does not pay for the others.
+
+    Examples
+    --------
+    >>> moments = Moments(mean=0.5, variance=lambda: 0.25)
+    >>> moments.mean, moments.variance, moments.skewness
+    (0.5, 0.25, None)
+    """
+
+    def __init__(
+        self, mean: float, variance: LazyMoment = None, skewness: LazyMoment = None
+    ) -> None:
+        self.mean = mean
+        self._variance = variance
+        self._skewness = skewness
+
+    @cached_property
+    def variance(self) -> float | None:
+        """Mean squared distance from the mean."""
+        return self._variance() if callable(self._variance) else self._variance
+
+    @cached_property
+    def skewness(self) -> float | None:
+        """Mean cubed distance from the mean, in units of the standard deviation."""
+        return self._skewness() if callable(self._skewness) else self._skewness
+
+    def __repr__(self) -> str:
+        return (
+            f"Moments(mean={self.mean!r}, variance={self.variance!r}, skewness={self.skewness!r})"
+        )
 
 
 @dataclass(frozen=True)
@@ -138,7 +174,9 @@ class Measure(Protocol):
     - ``score_all(A, B) -> (len(A), len(B))``: all pairs of states,
     - ``score_permuted(A, B, orders) -> (len(orders), len(A), len(B))``: the same for every
       permutation of the items of B,
-    - ``null_moments(a, b) -> Moments``: exact under free exchange.
+    - ``null_moments(a, b) -> Moments``: exact under free exchange. The mean must be cheap, since
+      it is asked for every comparison; moments that cost more are callables, and what they need
+      of one space is kept with its state.
     """
 
     spec: ClassVar[MeasureSpec]

@@ -10,11 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platonica.errors import DegenerateInputError
-from platonica.measures._base import Kind, MeasureBase
+from platonica.exact_moments import KernelSummary, kernel_moments
+from platonica.measures._base import Kind, MeasureBase, Moments
 from platonica.measures._centred import Centred, centre, cross_product
 from platonica.measures._stacks import STACK_BUDGET, half_products, symmetric_products
 
-__all__ = ["CANCELLATION", "KernelAlignment", "KernelState", "own_terms", "units"]
+__all__ = [
+    "CANCELLATION",
+    "KernelAlignment",
+    "KernelState",
+    "own_terms",
+    "product_moments",
+    "units",
+]
 
 F64 = NDArray[np.float64]
 
@@ -179,6 +187,13 @@ class KernelAlignment(MeasureBase):
         for r, cross in half_products(fixed, moving, orders, diagonal=True):
             numerators[r] = self._numerator(cross, p, q[:, orders[r]])
         return numerators
+
+
+def product_moments(a: KernelState, b: KernelState) -> Moments:
+    """Exact mean and variance of the biased alignment of two kernels under free exchange."""
+    summaries = (KernelSummary.of_traces(state.power, state.self_term) for state in (a, b))
+    exact = kernel_moments(*summaries).over(float(np.sqrt(a.self_term * b.self_term)))
+    return Moments(mean=exact.mean, variance=exact.variance)
 
 
 def own_terms(A: Sequence[KernelState], B: Sequence[KernelState]) -> F64:

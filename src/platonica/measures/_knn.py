@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from platonica.checks import check_features, check_k
 from platonica.errors import ParameterError
+from platonica.exact_moments import GraphSummary
 from platonica.measures._base import Kind, MeasureBase
 from platonica.measures._prh import Compat, check_compat, prh_features
 from platonica.neighbors import KnnGraph, approximate_knn_graph, knn_graph, relabel, restrict
@@ -44,6 +46,16 @@ class KnnState:
     def n_items(self) -> int:
         """Number of items."""
         return len(self.graph.indices)
+
+    @cached_property
+    def arc_pairs(self) -> GraphSummary:
+        """What the graph adds to the variance of an overlap: O(n k)."""
+        return GraphSummary.of_neighbors(self.graph.indices, order=2)
+
+    @cached_property
+    def arc_triples(self) -> GraphSummary:
+        """What the graph adds to its skewness: O(n k^2)."""
+        return GraphSummary.of_neighbors(self.graph.indices, order=3)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from platonica.measures._kernel import (
     KernelAlignment,
     KernelState,
     own_terms,
+    product_moments,
     units,
 )
 from platonica.measures._prh import PRH_EPSILON, Compat, check_compat, prh_features
@@ -147,8 +148,7 @@ class CKA(_WithParity):
 
     def null_moments(self, a: KernelState, b: KernelState) -> Moments:
         """Exact mean under free exchange: grows with the width of both spaces."""
-        traces = a.power.sum() * b.power.sum()
-        return Moments(mean=float(traces / (a.n_items - 1) / np.sqrt(a.self_term * b.self_term)))
+        return product_moments(a, b)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from scipy.special import gammaln
 from scipy.stats import hypergeom
 
 from platonica.errors import ParameterError
+from platonica.exact_moments import graph_moments
 from platonica.measures._base import MeasureSpec, Moments, Move
 from platonica.measures._knn import KnnMeasure, KnnState, PrhKnnMeasure, shared_counts
 from platonica.measures._overlap import shared_edges, shared_edges_permuted
@@ -69,9 +70,17 @@ class MutualKnn(PrhKnnMeasure):
         return counts / (A[0].n_items * self.k)
 
     def null_moments(self, a: KnnState, b: KnnState) -> Moments:
-        """Exact mean under free exchange: k / (n - 1), whatever the spaces."""
+        """Exact under free exchange: the mean is k / (n - 1), whatever the spaces.
+
+        Hubs and mutual neighbours widen the null, and only the graphs tell by how much.
+        """
         _refuse_groups(a, b)
-        return Moments(mean=self.k / (a.n_items - 1))
+        edges = a.n_items * self.k
+        return Moments(
+            mean=self.k / (a.n_items - 1),
+            variance=lambda: graph_moments(a.arc_pairs, b.arc_pairs).over(edges).variance,
+            skewness=lambda: graph_moments(a.arc_triples, b.arc_triples).skewness,
+        )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from platonica.checks import check_rdm
 from platonica.errors import ParameterError, ShapeError
 from platonica.measures._base import Kind, MeasureSpec, Moments
 from platonica.measures._centred import centre
-from platonica.measures._kernel import KernelAlignment, KernelState
+from platonica.measures._kernel import KernelAlignment, KernelState, product_moments
 from platonica.measures.kernel import debiased_numerator
 
 __all__ = ["DebiasedRbfCKA", "RbfCKA", "RbfState", "debiased_rbf_cka", "rbf_cka"]
@@ -129,8 +129,7 @@ class RbfCKA(_GaussianAlignment):
 
     def null_moments(self, a: KernelState, b: KernelState) -> Moments:
         """Exact mean under free exchange."""
-        traces = a.power.sum() * b.power.sum()
-        return Moments(mean=float(traces / (a.n_items - 1) / np.sqrt(a.self_term * b.self_term)))
+        return product_moments(a, b)
 
 
 @dataclass(frozen=True)
