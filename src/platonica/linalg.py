@@ -1,4 +1,4 @@
-"""Linear algebra that several measures and maps share: bases, powers and norms of matrices."""
+"""Linear algebra that several measures and maps share: bases, factors and norms of matrices."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ import numpy as np
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from platonica.errors import DegenerateInputError
-
 __all__ = [
     "leading_left_vector",
     "nuclear_norm",
     "numerical_rank",
-    "symmetric_power",
     "thin_svd",
     "triangular_factor",
 ]
@@ -44,25 +41,6 @@ def numerical_rank(values: F64, size: int) -> int:
 def nuclear_norm(matrix: F64) -> float:
     """Sum of the singular values."""
     return float(np.linalg.svd(matrix, compute_uv=False).sum())
-
-
-def symmetric_power(matrix: F64, power: float) -> F64:
-    """Power of a symmetric positive definite matrix.
-
-    Raises
-    ------
-    DegenerateInputError
-        A negative power of a matrix that is singular up to rounding.
-    """
-    values, vectors = np.linalg.eigh(matrix)
-    values = np.where(values > 0, values, 0.0)
-    if power < 0 and numerical_rank(values, len(values)) < len(values):
-        raise DegenerateInputError(
-            f"the matrix is singular up to rounding: rank {numerical_rank(values, len(values))} "
-            f"of {len(values)}"
-        )
-    result: F64 = (vectors * values**power) @ vectors.T
-    return result
 
 
 def triangular_factor(blocks: Iterable[F64]) -> F64:

@@ -8,11 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
-from scipy.stats import hypergeom
 
 from platonica.errors import ParameterError
-from platonica.exact_moments import graph_moments
+from platonica.exact_moments import cycle_mean, graph_moments, jaccard_mean
 from platonica.measures._base import MeasureSpec, Moments, Move
 from platonica.measures._knn import KnnMeasure, KnnState, PrhKnnMeasure, shared_counts
 from platonica.measures._overlap import shared_edges, shared_edges_permuted
@@ -111,9 +109,7 @@ class JaccardKnn(KnnMeasure):
     def null_moments(self, a: KnnState, b: KnnState) -> Moments:
         """Exact mean under free exchange: common neighbours are hypergeometric."""
         _refuse_groups(a, b)
-        m = np.arange(self.k + 1)
-        chance = hypergeom.pmf(m, a.n_items - 1, self.k, self.k)
-        return Moments(mean=float((chance * m / (2 * self.k - m)).sum()))
+        return Moments(mean=jaccard_mean(a.n_items, self.k, self.k))
 
 
 @dataclass(frozen=True)
@@ -147,14 +143,8 @@ class CycleKnn(PrhKnnMeasure):
     def null_moments(self, a: KnnState, b: KnnState) -> Moments:
         """Exact mean under free exchange, from the in-degrees of X's graph."""
         _refuse_groups(a, b)
-        n, k = a.n_items, self.k
-        degrees = np.bincount(a.graph.indices.ravel(), minlength=n)
-        # C(n - 1 - d, k) / C(n - 1, k): no way back among the k neighbours in Y
-        miss = np.zeros(n)
-        open_ = degrees <= n - 1 - k
-        d = degrees[open_]
-        miss[open_] = np.exp(gammaln(n - d) - gammaln(n - d - k) - gammaln(n) + gammaln(n - k))
-        return Moments(mean=float(1.0 - miss.mean()))
+        degrees = np.bincount(a.graph.indices.ravel(), minlength=a.n_items)
+        return Moments(mean=cycle_mean(degrees, self.k))
 
 
 def _refuse_groups(a: KnnState, b: KnnState) -> None:
