@@ -181,7 +181,7 @@ class KernelAlignment(MeasureBase):
         rows, columns = np.triu_indices(n)
         fixed = np.stack([a.to_gram()[rows, columns] for a in A])
         fixed *= np.where(rows == columns, 1.0, 2.0)  # an entry above the diagonal stands twice
-        moving = np.stack([b.to_gram().ravel() for b in B])
+        moving = np.stack([b.to_gram().ravel() for b in B], axis=1)
         p, q = np.stack([a.power for a in A]), np.stack([b.power for b in B])
         numerators = np.empty((len(orders), len(A), len(B)))
         for r, cross in half_products(fixed, moving, orders, diagonal=True):

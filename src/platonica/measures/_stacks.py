@@ -15,6 +15,9 @@ F64 = NDArray[np.float64]
 BAND = 64
 """Rows of the matrices that are multiplied at a time."""
 
+ENTRIES = 4096
+"""Entries that are looked up and multiplied at a time; they stay in the cache."""
+
 STACK_BUDGET = 2 << 30
 """Bytes of stacked matrices that a batch of layers may hold; past it pairs are scored alone."""
 
@@ -28,8 +31,9 @@ def half_products(
     ----------
     halves : array of shape (LA, n_entries)
         Upper triangles, row by row, with the diagonal or without.
-    squares : array of shape (LB, n_items * n_items)
-        Symmetric matrices, flattened.
+    squares : array of shape (n_items * n_items, LB)
+        Symmetric matrices, flattened; those of one entry side by side, so that one look-up of a
+        permuted entry serves them all.
     orders : array of shape (n_resamples, n_items)
     diagonal : bool
 
@@ -40,9 +44,17 @@ def half_products(
     """
     n = orders.shape[1]
     rows, columns = np.triu_indices(n, 0 if diagonal else 1)
+    found = np.empty((ENTRIES, squares.shape[1]))
     for r, order in enumerate(orders):
-        at = order[rows] * n + order[columns]
-        yield r, halves @ np.take(squares, at, axis=1).T
+        total, first_of_row = np.zeros((len(halves), squares.shape[1])), order * n
+        for start in range(0, len(rows), ENTRIES):
+            part = slice(start, min(start + ENTRIES, len(rows)))
+            at = first_of_row[rows[part]] + order[columns[part]]
+            # every index is in range; "clip" alone writes into `out` without a copy
+            total += halves[:, part] @ np.take(
+                squares, at, axis=0, out=found[: len(at)], mode="clip"
+            )
+        yield r, total
 
 
 def symmetric_products(A: Sequence[Any], B: Sequence[Any]) -> F64:

@@ -228,7 +228,7 @@ class Rsa(MeasureBase):
             moved = ([self.permuted(b, order) for b in B] for order in orders)
             return np.array([[[self.score(a, b) for b in Bs] for a in A] for Bs in moved])
         halves = np.stack([np.concatenate(list(a.parts())) for a in A])
-        squares = np.stack([_square(np.concatenate(list(b.parts())), n).ravel() for b in B])
+        squares = np.stack([_square(np.concatenate(list(b.parts())), n).ravel() for b in B], axis=1)
         crosses = half_products(halves, squares, orders, diagonal=False)
         return np.stack([cross for _, cross in crosses]) / self._scales(A, B)
 
