@@ -142,6 +142,14 @@ def test_u_centred_matrices_over_all_permutations(n, rng):
     assert found.third == pytest.approx(third, rel=1e-8)
 
 
+def test_u_centred_linear_kernels_from_their_features(rng):
+    X = rng.standard_normal((30, 4)) * rng.standard_t(3, (30, 1))
+    X -= X.mean(axis=0)
+    found, expected = UCentredSummary.of_features(X), UCentredSummary.of_matrix(X @ X.T)
+    for name in ("n_items", "squares", "cubes", "triangles"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-9)
+
+
 @pytest.mark.parametrize("n", [5, 6])
 def test_correlations_of_dissimilarities_over_all_permutations(n, rng):
     D, E = (squareform(pdist(rng.standard_normal((n, 3)))) for _ in range(2))

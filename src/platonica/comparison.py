@@ -14,7 +14,15 @@ from platonica.prepared import Prepared
 from platonica.residuals import Explained, explained_by
 from platonica.results import Comparison, Side
 from platonica.spaces import Space, as_space, check_paired
-from platonica.stats import NullResult, chance_normalized, gated, permutation_null, z_score
+from platonica.stats import (
+    NullResult,
+    chance_normalized,
+    exact_null,
+    gated,
+    gated_above,
+    permutation_null,
+    z_score,
+)
 from platonica.stats.exchange import Exchange
 from platonica.stats.intervals import Interval, score_interval, subset_scores
 from platonica.stats.selection import Select
@@ -24,6 +32,7 @@ __all__ = ["compare", "compare_many"]
 
 Layers = Literal["best", "last"] | tuple[str, str]
 Progress = Callable[[int, int], None]
+NULLS = ("auto", "permutation", "exact-moments", "surrogate")
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,7 @@ class _Question:
     select: Select = "best"
     exchange: Exchange | str = "auto"
     stop_after: int | None = None
+    alpha: float = 0.05
     interval: float | None = None
     rng: int | np.random.Generator = 0
     controls: Explained | None = None
@@ -47,12 +57,13 @@ def compare(
     measure: str | Any = "mutual_knn",
     *,
     k: int | None = None,
-    null: Literal["auto", "permutation", "surrogate"] = "auto",
+    null: Literal["auto", "permutation", "exact-moments", "surrogate"] = "auto",
     n_resamples: int = 999,
     layers: Layers = "best",
     select: Select = "best",
     exchange: Exchange | Literal["auto", "within"] = "auto",
     stop_after: int | None = None,
+    alpha: float = 0.05,
     interval: float | None = None,
     controls: Any = None,
     reduce: Literal["first", "mean"] = "first",
@@ -73,10 +84,12 @@ def compare(
         ("rsa?rdm=euclidean"), or a measure with its parameters bound.
     k : int, optional
         Neighbours an item, for the measures that have it (default 10).
-    null : {"auto", "permutation", "surrogate"}
-        The items of Y are exchanged at random, all layers together; the search over layers is
-        repeated inside every permutation. Or ("surrogate") they are turned by random orthogonal
-        maps, which keep nothing of Y but its spectrum.
+    null : {"auto", "permutation", "exact-moments", "surrogate"}
+        The items of Y are exchanged at random ("auto"), all layers together; the search over
+        layers is repeated inside every permutation. "exact-moments" draws nothing: exact mean,
+        variance and skewness over all permutations, of one pair of layers and of the measures
+        that know them. "surrogate": the items of Y are turned by random orthogonal maps, which
+        keep nothing of Y but its spectrum.
     n_resamples : int, at least 19, default 999
         Permutations; the smallest possible p-value is 1 / (n_resamples + 1).
     layers : "best", "last" or a pair of layer names
@@ -89,6 +102,8 @@ def compare(
         ("auto"); items within their groups; or any `platonica.stats.Exchange`.
     stop_after : int, optional
         Stop the permutations after this many null values at least as close as the score.
+    alpha : float in (0, 1), default 0.05
+        Level of the gated score; fewer permutations than it needs are refused.
     interval : float in (0, 1), optional
         Level of an interval of the score of the selected layers, from subsets of the items.
     controls : array, Features, or a list of them, optional
@@ -134,8 +149,8 @@ def compare(
     (True, True)
     """
     bound = _bind(measure, k)
-    if null not in ("auto", "permutation", "surrogate"):
-        raise ParameterError(f"null must be 'auto', 'permutation' or 'surrogate', not {null!r}")
+    if null not in NULLS:
+        raise ParameterError(f"null must be one of {', '.join(NULLS)}, not {null!r}")
     x, y = as_space(X, "X", reduce), as_space(Y, "Y", reduce)
     y = check_paired(x, y)
     explained = None if controls is None else _explained(controls, x, reduce)
@@ -147,7 +162,16 @@ def compare(
         Prepared.of(bound, x, "x", folds=folds, kind=kind_x),
         Prepared.of(bound, y, "y", folds=folds, kind=kind_y),
         _Question(
-            layers, null, n_resamples, select, exchange, stop_after, interval, rng, explained
+            layers,
+            null,
+            n_resamples,
+            select,
+            exchange,
+            stop_after,
+            alpha,
+            interval,
+            rng,
+            explained,
         ),
         progress,
     )
@@ -253,7 +277,7 @@ def _compare_prepared(
         pvalue=result.pvalue,
         z=z_score(result.statistic, result.mean, result.std),
         chance_normalized=chance_normalized(result.statistic, result.mean, measure.spec.best),
-        gated=gated(result.statistic, result.null_distribution, measure.spec.best),
+        gated=_gated(result, measure.spec.best, question.alpha),
         interval=None if interval is None else (interval.low, interval.high),
         interval_method=None if interval is None else _interval_words(interval, n_pairs),
         n_items=x.space.n_items,
@@ -282,6 +306,15 @@ def _null(
     progress: Progress | None,
 ) -> NullResult:
     A = [x.states[i] for i in at_x]
+    if question.null == "exact-moments":
+        if len(at_x) * len(at_y) > 1:
+            raise ParameterError(
+                f"null='exact-moments' is of one pair of layers, but there are {len(at_x)} x "
+                f"{len(at_y)}: the best of them has no such moments. Name a pair (layers=...), "
+                "or use null='permutation', which searches in every permutation"
+            )
+        exchange = _exchange(question.exchange, x.space)
+        return exact_null(measure, A[0], y.states[at_y[0]], exchange=exchange, alpha=question.alpha)
     if question.null == "surrogate":
         return surrogate_null(
             measure,
@@ -300,6 +333,7 @@ def _null(
         n_resamples=question.n_resamples,
         select=question.select,
         stop_after=question.stop_after,
+        alpha=question.alpha,
         rng=question.rng,
         progress=progress,
     )
@@ -358,7 +392,15 @@ def _pair_null_mean(measure: Any, a: Any, b: Any, space: Space) -> float | None:
     return float(measure.null_moments(a, b).mean)
 
 
+def _gated(result: NullResult, best: float, alpha: float) -> float | None:
+    if result.critical is not None:
+        return gated_above(result.statistic, result.critical, best)
+    return gated(result.statistic, result.null_distribution, best, alpha=alpha)
+
+
 def _null_words(result: NullResult, n_pairs: int) -> str:
+    if result.critical is not None:
+        return result.exchange
     times = f"{result.exchange}, {len(result.null_distribution)} times"
     if result.exhaustive:
         times += " (all orders there are)"
@@ -381,7 +423,9 @@ def _about(
     for (i, j), reason in result.undefined.items():
         pair = f"{x.space.layers[at_x[i]]} x {y.space.layers[at_y[j]]}"
         yield f"left out: layers {pair}: {reason}"
-    if len(result.null_distribution) < 200:
+    if result.critical is not None:
+        yield "the p-value is that of a Pearson type III law with the null's exact moments"
+    elif len(result.null_distribution) < 200:
         yield (
             f"the gated score rests on {len(result.null_distribution)} permutations; at least "
             "200 are advised"

@@ -42,7 +42,8 @@ class Comparison:
         Mean of the score of the selected pair alone under free exchange; None where no exact
         value is known.
     pvalue : float
-        (1 + null values at least as close) / (1 + n_resamples), for the selected statistic.
+        (1 + null values at least as close) / (1 + n_resamples), for the selected statistic;
+        without resamples, from the exact moments of the null.
     z : float or None
         (score - null_mean) / null_std; nulls are skewed, so read it beside the p-value.
     chance_normalized : float or None
@@ -107,10 +108,11 @@ class Comparison:
         params = "".join(f"{key}={value}, " for key, value in used.items())
         searched = f"best of {self.n_layer_pairs} pairs" if self.n_layer_pairs > 1 else "one pair"
         calibrated = _digits(self.chance_normalized)
+        of = f"of {self.n_resamples} permutations" if self.n_resamples else "by exact moments"
         return (
             f"{self.x.name} x {self.y.name}: {self.measure} {self.score:.4f} "
             f"({params}n={self.n_items}; null {self.null_mean:.4f} ± {self.null_std:.4f}, "
-            f"p = {self.pvalue:.2g} of {self.n_resamples} permutations; calibrated {calibrated}; "
+            f"p = {self.pvalue:.2g} {of}; calibrated {calibrated}; "
             f"layers {self.layer_x} x {self.layer_y}, {searched})"
         )
 

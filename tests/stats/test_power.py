@@ -48,7 +48,7 @@ def test_the_smallest_sufficient_number_of_items():
 
 
 def test_a_level_that_cannot_be_reached_is_refused():
-    with pytest.raises(ParameterError, match="take at least 99"):
+    with pytest.raises(ParameterError, match="n_resamples of at least 99"):
         power(CKA, World(shared=0.5), 30, alpha=0.01, n_resamples=49)
     with pytest.raises(ParameterError, match=r"\[0, 1\]"):
         World(shared=1.5)

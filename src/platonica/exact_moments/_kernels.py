@@ -256,6 +256,37 @@ class UCentredSummary:
         cubes = _cubes_of(lambda part: U[part], n, n)
         return cls(n, float(np.vdot(U, U)), cubes, triangles)
 
+    @classmethod
+    def of_features(cls, features: Any) -> UCentredSummary:
+        """Summarise a linear kernel without holding it: O(n^2 p).
+
+        Parameters
+        ----------
+        features : array of shape (n_items, n_features)
+            Centred: the columns sum to 0.
+
+        Notes
+        -----
+        Beside its diagonal, U is a product Z J Zᵀ of the features and two columns more, so that
+        its traces come from n_features + 2 columns.
+        """
+        X = np.asarray(features, dtype=np.float64)
+        n = len(X)
+        same_items(n, n, least=4)
+        power = np.einsum("ij,ij->i", X, X)
+        offset = power.sum() / ((n - 1) * (n - 2))
+        # K_ij + u_i + u_j - offset, for u_i = K_ii / (n - 2)
+        Z = np.column_stack([X, power / (n - 2), np.ones(n)])
+        ZJ = np.column_stack([X, np.ones(n), power / (n - 2) - offset])
+        own = np.einsum("ij,ij->i", Z, ZJ)  # its diagonal, which U does not have
+        square = Z.T @ ZJ
+        along = np.einsum("ij,ij->i", ZJ @ (Z.T @ Z), ZJ)
+        squares = float(np.vdot(square, square.T) - own @ own)
+        triangles = float(np.trace(square @ square @ square) - 3 * (own @ along))
+        triangles += 2 * float((own**3).sum())
+        cubes = _cubes_of(lambda part: ZJ[part] @ Z.T, n, n) - float((own**3).sum())
+        return cls(n, squares, cubes, triangles)
+
 
 def u_centre(matrix: Any) -> F64:
     """Set the diagonal of a symmetric matrix to 0, and centre the rest so that rows sum to 0.

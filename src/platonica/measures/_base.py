@@ -65,6 +65,8 @@ class Moments:
     variance, skewness : float or None, or callable that returns it
         None where it is not known. A callable is asked when the moment is first read: whoever
         needs the mean only does not pay for the others.
+    step : float, default 0
+        Distance between the values that the score can take; 0 for a score without steps.
 
     Examples
     --------
@@ -74,9 +76,14 @@ class Moments:
     """
 
     def __init__(
-        self, mean: float, variance: LazyMoment = None, skewness: LazyMoment = None
+        self,
+        mean: float,
+        variance: LazyMoment = None,
+        skewness: LazyMoment = None,
+        step: float = 0.0,
     ) -> None:
         self.mean = mean
+        self.step = step
         self._variance = variance
         self._skewness = skewness
 

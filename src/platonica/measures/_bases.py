@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from numbers import Integral
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from platonica.checks import check_features
 from platonica.errors import DegenerateInputError, ParameterError
+from platonica.exact_moments import KernelSummary
 from platonica.linalg import numerical_rank, thin_svd
 from platonica.measures._base import Kind, MeasureBase
 from platonica.measures._centred import Centred, centre, cross_product
@@ -91,6 +93,14 @@ class Basis:
     def rank(self) -> int:
         """Number of directions."""
         return len(self.gain)
+
+    @cached_property
+    def projector(self) -> KernelSummary | None:
+        """What the projection on the directions adds to the moments of a product of two.
+
+        None for a space that is streamed.
+        """
+        return None if self.whitening is not None else KernelSummary.of_features(self.rows.array())
 
     def cross(self, other: Basis) -> F64:
         """Inner products (rank, other.rank) of the directions of two spaces."""

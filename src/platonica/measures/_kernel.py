@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from platonica.errors import DegenerateInputError
-from platonica.exact_moments import KernelSummary, kernel_moments
+from platonica.exact_moments import (
+    KernelSummary,
+    PairingMoments,
+    UCentredSummary,
+    kernel_moments,
+    u_centred_moments,
+)
 from platonica.measures._base import Kind, MeasureBase, Moments
 from platonica.measures._centred import Centred, centre, cross_product
 from platonica.measures._stacks import STACK_BUDGET, half_products, symmetric_products
@@ -19,6 +26,8 @@ __all__ = [
     "CANCELLATION",
     "KernelAlignment",
     "KernelState",
+    "debiased_moments",
+    "fields_of",
     "own_terms",
     "product_moments",
     "units",
@@ -66,6 +75,27 @@ class KernelState:
         assert self.space is not None
         rows = self.space.array()
         return rows @ rows.T
+
+    @property
+    def holds_kernel(self) -> bool:
+        """The kernel, or features that make it, are in memory."""
+        return self.gram is not None or (self.space is not None and not self.space.streams)
+
+    @cached_property
+    def cubes(self) -> KernelSummary:
+        """What the kernel adds to the skewness of a biased alignment."""
+        if self.gram is not None:
+            return KernelSummary.of_gram(self.gram)
+        assert self.space is not None
+        return KernelSummary.of_features(self.space.array())
+
+    @cached_property
+    def u_centred(self) -> UCentredSummary:
+        """What the kernel adds to the skewness of a debiased alignment."""
+        if self.gram is not None:
+            return UCentredSummary.of_matrix(self.gram)
+        assert self.space is not None
+        return UCentredSummary.of_features(self.space.array())
 
 
 @dataclass(frozen=True)
@@ -190,10 +220,38 @@ class KernelAlignment(MeasureBase):
 
 
 def product_moments(a: KernelState, b: KernelState) -> Moments:
-    """Exact mean and variance of the biased alignment of two kernels under free exchange."""
+    """Exact moments of the biased alignment of two kernels under free exchange."""
     summaries = (KernelSummary.of_traces(state.power, state.self_term) for state in (a, b))
     exact = kernel_moments(*summaries).over(float(np.sqrt(a.self_term * b.self_term)))
-    return Moments(mean=exact.mean, variance=exact.variance)
+    skewness = _skewness(a, b, lambda: kernel_moments(a.cubes, b.cubes))
+    return Moments(mean=exact.mean, variance=exact.variance, skewness=skewness)
+
+
+def debiased_moments(a: KernelState, b: KernelState, scale: float = 1.0) -> Moments:
+    """Exact moments of the debiased alignment of two kernels under free exchange.
+
+    Parameters
+    ----------
+    a, b : KernelState
+    scale : float
+        What the alignment is multiplied by.
+    """
+    n = a.n_items
+    skewness = _skewness(a, b, lambda: u_centred_moments(a.u_centred, b.u_centred))
+    return Moments(mean=0.0, variance=scale**2 * 2.0 / (n * (n - 3)), skewness=skewness)
+
+
+def _skewness(
+    a: KernelState, b: KernelState, moments: Callable[[], PairingMoments]
+) -> Callable[[], float | None]:
+    """Skewness, computed when it is read; unknown where a space is streamed."""
+    known = a.holds_kernel and b.holds_kernel
+    return lambda: moments().skewness if known else None
+
+
+def fields_of(state: Any) -> dict[str, Any]:
+    """Fields of a state by name, without what was cached beside them."""
+    return {field.name: getattr(state, field.name) for field in fields(state)}
 
 
 def own_terms(A: Sequence[KernelState], B: Sequence[KernelState]) -> F64:

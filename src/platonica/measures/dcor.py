@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from platonica.distances import Dissimilarities, dissimilarities
 from platonica.errors import DegenerateInputError
 from platonica.measures._base import Kind, MeasureSpec, Moments
-from platonica.measures._kernel import KernelAlignment, KernelState
+from platonica.measures._kernel import (
+    KernelAlignment,
+    KernelState,
+    debiased_moments,
+    fields_of,
+)
 from platonica.measures.kernel import debiased_numerator
 
 __all__ = [
@@ -96,7 +101,7 @@ class _DistanceAlignment(KernelAlignment):
         """Reorder the items; nothing is computed again."""
         moved = super().permuted(state, order)
         source = state.source.permuted(order)
-        return DistanceState(**{**vars(moved), "source": source, "means": state.means[order]})
+        return DistanceState(**{**fields_of(moved), "source": source, "means": state.means[order]})
 
     def subset(self, state: Any, rows: NDArray[np.int64]) -> Any:
         """Centre the distances of the rows about their own means."""
@@ -202,7 +207,7 @@ class DebiasedDistanceCorrelation(_DistanceAlignment):
 
     def null_moments(self, a: KernelState, b: KernelState) -> Moments:
         """Exact: mean 0 and variance 2 / (n (n - 3)), whatever the spaces."""
-        return Moments(mean=0.0, variance=2.0 / (a.n_items * (a.n_items - 3)))
+        return debiased_moments(a, b)
 
 
 def distance_correlation(X: Any, Y: Any) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from platonica.distances import (
     doubled_ranks,
 )
 from platonica.errors import DegenerateInputError, ParameterError
+from platonica.exact_moments import GraphSummary, KernelSummary, graph_moments, kernel_moments
 from platonica.measures._base import Kind, MeasureBase, MeasureSpec, Moments
 from platonica.measures._stacks import STACK_BUDGET, half_products
 from platonica.rng import as_generator
@@ -75,6 +77,16 @@ class RdmState:
     def n_items(self) -> int:
         """Number of items."""
         return self.source.n_items
+
+    @cached_property
+    def arcs(self) -> GraphSummary:
+        """What the dissimilarities add to the moments of their product with others: O(n^3)."""
+        return GraphSummary.of_matrix(_square(np.concatenate(list(self.parts())), self.n_items))
+
+    @cached_property
+    def kernel(self) -> KernelSummary:
+        """The same for a doubly centred matrix."""
+        return KernelSummary.of_gram(self.vector)
 
     def parts(self) -> Iterator[F64]:
         """Yield what is multiplied, in float64 and in pieces."""
@@ -234,13 +246,20 @@ class Rsa(MeasureBase):
 
     def null_moments(self, a: RdmState, b: RdmState) -> Moments:
         """Exact mean under free exchange: 0 for correlations, the product of means for cosines."""
+        if self.compare == "kendall" or self.sample is not None:
+            return Moments(mean=0.0)
         if self.compare == "whitened_cosine":
-            traces = np.trace(a.vector) * np.trace(b.vector)
-            return Moments(mean=float(traces / (a.n_items - 1) / (a.norm * b.norm)))
-        if self.compare == "cosine" and self.sample is None:
-            means = float(a.vector.mean()) * float(b.vector.mean())
-            return Moments(mean=len(a.vector) * means / (a.norm * b.norm))
-        return Moments(mean=0.0)
+            mean = np.trace(a.vector) * np.trace(b.vector) / (a.n_items - 1) / (a.norm * b.norm)
+            exact = cache(lambda: kernel_moments(a.kernel, b.kernel).over(a.norm * b.norm))
+        else:
+            means = (a.vector.mean() - a.middle) * (b.vector.mean() - b.middle)
+            mean = len(a.vector) * means / self._scale(a, b)
+            exact = cache(lambda: graph_moments(a.arcs, b.arcs).over(2 * self._scale(a, b)))
+        return Moments(
+            mean=float(mean),
+            variance=lambda: exact().variance,
+            skewness=lambda: exact().skewness,
+        )
 
     def cautions(self, state: RdmState) -> list[str]:
         """Say what a sample of the pairs costs in certainty."""

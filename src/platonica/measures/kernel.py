@@ -17,6 +17,8 @@ from platonica.measures._kernel import (
     CANCELLATION,
     KernelAlignment,
     KernelState,
+    debiased_moments,
+    fields_of,
     own_terms,
     product_moments,
     units,
@@ -64,7 +66,7 @@ class SourceState(KernelState):
 
 
 def _with_source(state: KernelState, features: Any) -> SourceState:
-    return SourceState(**{**vars(state), "features": features})
+    return SourceState(**{**fields_of(state), "features": features})
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ class DebiasedCKA(_WithParity):
 
     def null_moments(self, a: KernelState, b: KernelState) -> Moments:
         """Exact: mean 0 and variance 2 / (n (n - 3)), whatever the spaces."""
-        return Moments(mean=0.0, variance=2.0 / (a.n_items * (a.n_items - 3)))
+        return debiased_moments(a, b)
 
     def cautions(self, state: KernelState) -> list[str]:
         """Say when there are too few items for the estimate to mean anything."""

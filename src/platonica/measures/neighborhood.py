@@ -78,6 +78,7 @@ class MutualKnn(PrhKnnMeasure):
             mean=self.k / (a.n_items - 1),
             variance=lambda: graph_moments(a.arc_pairs, b.arc_pairs).over(edges).variance,
             skewness=lambda: graph_moments(a.arc_triples, b.arc_triples).skewness,
+            step=1 / edges,
         )
 
 

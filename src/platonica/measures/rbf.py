@@ -13,7 +13,13 @@ from platonica.checks import check_rdm
 from platonica.errors import ParameterError, ShapeError
 from platonica.measures._base import Kind, MeasureSpec, Moments
 from platonica.measures._centred import centre
-from platonica.measures._kernel import KernelAlignment, KernelState, product_moments
+from platonica.measures._kernel import (
+    KernelAlignment,
+    KernelState,
+    debiased_moments,
+    fields_of,
+    product_moments,
+)
 from platonica.measures.kernel import debiased_numerator
 
 __all__ = ["DebiasedRbfCKA", "RbfCKA", "RbfState", "debiased_rbf_cka", "rbf_cka"]
@@ -88,7 +94,7 @@ class _GaussianAlignment(KernelAlignment):
         sigma = self.bandwidth * median
         kernel = np.exp(squares / (-2.0 * sigma**2))
         state = self._of_gram(kernel)
-        return RbfState(**vars(state), sigma=sigma, squares=squares)
+        return RbfState(**fields_of(state), sigma=sigma, squares=squares)
 
     def permuted(self, state: Any, order: NDArray[np.int64]) -> Any:
         """Reorder the items; nothing is computed again."""
@@ -96,7 +102,7 @@ class _GaussianAlignment(KernelAlignment):
 
     def _taken(self, state: RbfState, moved: Any, order: NDArray[np.int64]) -> RbfState:
         squares = state.squares[np.ix_(order, order)]
-        return RbfState(**{**vars(moved), "squares": squares})
+        return RbfState(**{**fields_of(moved), "squares": squares})
 
     def subset(self, state: Any, rows: NDArray[np.int64]) -> Any:
         """Take rows; the width is that of their own distances."""
@@ -158,7 +164,7 @@ class DebiasedRbfCKA(_GaussianAlignment):
 
     def null_moments(self, a: KernelState, b: KernelState) -> Moments:
         """Exact: mean 0 and variance 2 / (n (n - 3)), whatever the spaces."""
-        return Moments(mean=0.0, variance=2.0 / (a.n_items * (a.n_items - 3)))
+        return debiased_moments(a, b)
 
 
 def rbf_cka(X: Any, Y: Any, *, bandwidth: float = 1.0) -> float:

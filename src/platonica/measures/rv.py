@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from platonica.errors import DegenerateInputError
 from platonica.measures._base import MeasureSpec, Moments, Move
-from platonica.measures._kernel import KernelAlignment, KernelState, own_terms, units
+from platonica.measures._kernel import (
+    KernelAlignment,
+    KernelState,
+    debiased_moments,
+    own_terms,
+    product_moments,
+    units,
+)
 from platonica.measures.kernel import debiased_numerator
 
 __all__ = ["RV2", "AdjustedRV", "DebiasedHSIC", "adjusted_rv", "debiased_hsic", "rv2"]
@@ -59,8 +66,13 @@ class AdjustedRV(KernelAlignment):
         return adjusted
 
     def null_moments(self, a: KernelState, b: KernelState) -> Moments:
-        """Exact mean under free exchange: 0."""
-        return Moments(mean=0.0)
+        """Exact mean under free exchange: 0; the shape is that of the RV coefficient's null."""
+        rv = product_moments(a, b)
+        return Moments(
+            mean=0.0,
+            variance=lambda: None if rv.variance is None else rv.variance / (1 - rv.mean) ** 2,
+            skewness=lambda: rv.skewness,
+        )
 
 
 @dataclass(frozen=True)
@@ -124,8 +136,8 @@ class DebiasedHSIC(KernelAlignment):
     def null_moments(self, a: KernelState, b: KernelState) -> Moments:
         """Exact mean and variance under free exchange."""
         n = a.n_items
-        own = a.self_term * b.self_term / float(units([a], [b])[0, 0]) ** 2
-        return Moments(mean=0.0, variance=own / (n * (n - 3.0)) ** 2 * 2.0 / (n * (n - 3.0)))
+        own = float(np.sqrt(a.self_term * b.self_term)) / float(units([a], [b])[0, 0])
+        return debiased_moments(a, b, scale=own / (n * (n - 3.0)))
 
 
 def adjusted_rv(X: Any, Y: Any) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platonica.errors import ParameterError
+from platonica.exact_moments import kernel_moments
 from platonica.linalg import nuclear_norm
 from platonica.measures._base import MeasureSpec, Moments
 from platonica.measures._bases import Basis, Recipe, SubspaceMeasure, check_not_negative
@@ -106,7 +108,7 @@ class CCASquared(_RidgedCCA):
 
     def null_moments(self, a: Basis, b: Basis) -> Moments:
         """Exact mean under free exchange: max(ranks) / (n - 1) without a ridge."""
-        return Moments(mean=_mean_squared_cross(a, b) / min(a.rank, b.rank))
+        return _squared_cross_moments(a, b, min(a.rank, b.rank))
 
 
 @dataclass(frozen=True)
@@ -217,12 +219,21 @@ class EigenspaceOverlap(SubspaceMeasure):
 
     def null_moments(self, a: Basis, b: Basis) -> Moments:
         """Exact mean under free exchange: min(ranks) / (n - 1)."""
-        return Moments(mean=_mean_squared_cross(a, b) / max(a.rank, b.rank))
+        return _squared_cross_moments(a, b, max(a.rank, b.rank))
 
 
-def _mean_squared_cross(a: Basis, b: Basis) -> float:
-    """Mean of the sum of squared products over all pairings of the items, exactly."""
-    return float((a.gain**2).sum() * (b.gain**2).sum() / (a.n_items - 1))
+def _squared_cross_moments(a: Basis, b: Basis, divisor: int) -> Moments:
+    """Moments of the sum of squared products over all pairings of the items, exactly."""
+    mean = float((a.gain**2).sum() * (b.gain**2).sum() / (a.n_items - 1))
+    if a.projector is None or b.projector is None:
+        return Moments(mean=mean / divisor)
+    x, y = a.projector, b.projector
+    exact = cache(lambda: kernel_moments(x, y).over(divisor))
+    return Moments(
+        mean=mean / divisor,
+        variance=lambda: exact().variance,
+        skewness=lambda: exact().skewness,
+    )
 
 
 def _weighted_mean(correlations: F64, products: F64) -> float:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["chance_normalized", "gated", "z_score"]
+__all__ = ["chance_normalized", "gated", "gated_above", "z_score"]
 
 
 def chance_normalized(score: float, null_mean: float, best: float) -> float | None:
@@ -60,7 +60,11 @@ def gated(
     sign = 1.0 if best >= np.median(null_distribution) else -1.0
     pooled = np.sort(sign * np.append(null_distribution, score))
     rank = math.ceil(round((1 - alpha) * len(pooled), 9))  # 0.95 * 1000 is not 950 in binary
-    threshold = sign * float(pooled[rank - 1])
+    return gated_above(score, sign * float(pooled[rank - 1]), best)
+
+
+def gated_above(score: float, threshold: float, best: float) -> float | None:
+    """Gated score with a critical value that is known already; see `gated`."""
     if best == threshold or not math.isfinite(best):
         return None
     return max(0.0, (score - threshold) / (best - threshold))

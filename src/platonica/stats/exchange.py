@@ -140,6 +140,12 @@ class Exchange:
         return cls(n_items, units, "the series of Y shifted circularly", circular=True)
 
     @property
+    def free(self) -> bool:
+        """Every item may take the place of every other."""
+        single = self.units.shape == (self.n_items, 1)
+        return single and self.strata is None and not self.circular
+
+    @property
     def n_arrangements(self) -> int:
         """Number of distinct orders; 1 / n_arrangements bounds the p-value from below."""
         if self.circular:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from platonica.errors import DegenerateInputError, ParameterError
 
-__all__ = ["pearson3_pvalue"]
+__all__ = ["pearson3_pvalue", "pearson3_score"]
 
 
 def pearson3_pvalue(
@@ -60,18 +60,54 @@ def pearson3_pvalue(
     """
     from scipy.stats import pearson3  # a second of import time, for those who ask
 
-    if direction not in ("similarity", "distance"):
-        raise ParameterError(f"direction must be 'similarity' or 'distance', not {direction!r}")
-    values = {
-        "score": score, "mean": mean, "variance": variance, "skewness": skewness, "step": step,
-    }  # fmt: skip
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise ParameterError(f"{name} must be finite, not {value}")
+    _check(direction, score=score, mean=mean, variance=variance, skewness=skewness, step=step)
     if step < 0:
         raise ParameterError(f"step must not be negative, but is {step}")
-    if not variance > 0:
-        raise DegenerateInputError(f"the null has no spread: its variance is {variance}")
     sign = 1.0 if direction == "similarity" else -1.0
     excess = (sign * (score - mean) - step / 2) / math.sqrt(variance)
     return float(pearson3.sf(excess, sign * skewness))
+
+
+def pearson3_score(
+    pvalue: float,
+    mean: float,
+    variance: float,
+    skewness: float,
+    *,
+    direction: Literal["similarity", "distance"] = "similarity",
+) -> float:
+    """Score that a Pearson type III law of three moments exceeds with a given probability.
+
+    Parameters
+    ----------
+    pvalue : float in (0, 1)
+    mean, variance, skewness : float
+        Moments of the null, in units of the score.
+    direction : {"similarity", "distance"}, default "similarity"
+        Whether larger or smaller scores are closer.
+
+    Raises
+    ------
+    ParameterError, DegenerateInputError
+        As in `pearson3_pvalue`.
+
+    Examples
+    --------
+    >>> round(pearson3_score(0.05, 0.0, 1.0, 0.0), 3)
+    1.645
+    """
+    from scipy.stats import pearson3
+
+    _check(direction, pvalue=pvalue, mean=mean, variance=variance, skewness=skewness)
+    sign = 1.0 if direction == "similarity" else -1.0
+    return mean + sign * math.sqrt(variance) * float(pearson3.isf(pvalue, sign * skewness))
+
+
+def _check(direction: str, **values: float) -> None:
+    if direction not in ("similarity", "distance"):
+        raise ParameterError(f"direction must be 'similarity' or 'distance', not {direction!r}")
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise ParameterError(f"{name} must be finite, not {value}")
+    if not values["variance"] > 0:
+        raise DegenerateInputError(f"the null has no spread: its variance is {values['variance']}")

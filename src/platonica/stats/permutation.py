@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from platonica.stats.exchange import Exchange
 from platonica.stats.selection import Select, selection
 from platonica.threads import available_cores
 
-__all__ = ["NullResult", "layer_scores", "permutation_null", "score_permuted"]
+__all__ = ["NullResult", "check_reachable", "layer_scores", "permutation_null", "score_permuted"]
 
 F64 = NDArray[np.float64]
 
@@ -58,6 +59,10 @@ class NullResult:
         Enough null values were at least as close as the observed one.
     undefined : mapping of (int, int) to str
         Why pairs of layers have no score; their scores are NaN and no candidates.
+    mean, std : float
+        Of the null distribution, or exact where none was drawn.
+    critical : float or None
+        The value that a share alpha of the null is beyond, where no distribution was drawn.
     """
 
     scores: F64
@@ -70,16 +75,9 @@ class NullResult:
     exhaustive: bool
     stopped_early: bool
     undefined: Mapping[tuple[int, int], str]
-
-    @property
-    def mean(self) -> float:
-        """Mean of the null distribution."""
-        return float(self.null_distribution.mean())
-
-    @property
-    def std(self) -> float:
-        """Standard deviation of the null distribution."""
-        return float(self.null_distribution.std(ddof=1))
+    mean: float
+    std: float
+    critical: float | None = None
 
 
 def layer_scores(
@@ -135,6 +133,7 @@ def permutation_null(
     n_resamples: int = 999,
     select: Select = "best",
     stop_after: int | None = None,
+    alpha: float = 0.05,
     rng: int | np.random.Generator = 0,
     n_threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -160,6 +159,8 @@ def permutation_null(
         Stop after this many null values at least as close as the observed one: the score is
         not significant, and more permutations would only say so again. The p-value remains
         valid (Besag and Clifford 1991).
+    alpha : float in (0, 1), default 0.05
+        Level that the test must be able to reach.
     rng : int or Generator
     n_threads : int, optional
         Threads for the permutations; the result does not depend on it.
@@ -168,6 +169,12 @@ def permutation_null(
     Returns
     -------
     NullResult
+
+    Raises
+    ------
+    ParameterError
+        An unpaired measure; or so few permutations, drawn or existing, that no score could be
+        significant at the level.
     """
     if not measure.spec.paired:
         raise ParameterError(
@@ -181,6 +188,7 @@ def permutation_null(
     rule, words = selection(select, measure.spec.direction)
     statistic = float(rule(scores[None])[0])
     exhaustive = exchange.n_arrangements <= check_resamples(n_resamples)
+    check_reachable(exchange, n_resamples, alpha)
     orders = exchange.every() if exhaustive else exchange.draw(n_resamples, rng)
     # Equal scores may differ in their last digits when they come from other summation orders.
     margin = 1e-12 * max(1.0, abs(statistic))
@@ -205,7 +213,33 @@ def permutation_null(
         exhaustive=exhaustive,
         stopped_early=stopped,
         undefined=undefined,
+        mean=float(null.mean()),
+        std=float(null.std(ddof=1)),
     )
+
+
+def check_reachable(exchange: Exchange, n_resamples: int, alpha: float) -> None:
+    """Refuse a test that could not reject at its level, whatever the score.
+
+    Raises
+    ------
+    ParameterError
+        The level is not in (0, 1), or cannot be reached: says which is.
+    """
+    if not 0 < alpha < 1:
+        raise ParameterError(f"alpha must lie between 0 and 1, not {alpha}")
+    if exchange.n_arrangements <= n_resamples:
+        least = 1 / exchange.n_arrangements
+        why = f"{exchange.words}: only {exchange.n_arrangements} orders exist"
+        do = "take more items, larger groups or smaller blocks, or another exchange"
+    else:
+        least = 1 / (n_resamples + 1)
+        why = f"{n_resamples} permutations"
+        do = f"take n_resamples of at least {math.ceil(round(1 / alpha, 9)) - 1}"
+    if least > alpha * (1 + 1e-12):
+        raise ParameterError(
+            f"level {alpha:g} cannot be reached ({why}): the smallest p-value is {least:.2g}; {do}"
+        )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from scipy.stats import beta
 from platonica.errors import ParameterError
 from platonica.rng import as_generator
 from platonica.stats.exchange import Exchange
-from platonica.stats.permutation import permutation_null
+from platonica.stats.permutation import check_reachable, permutation_null
 
 __all__ = ["Power", "World", "items_needed", "power"]
 
@@ -122,11 +122,7 @@ def power(
     ParameterError
         Too few permutations to reach the level.
     """
-    if (n_resamples + 1) * alpha < 1:
-        raise ParameterError(
-            f"with {n_resamples} permutations the smallest p-value is {1 / (n_resamples + 1):.2g}: "
-            f"level {alpha} cannot be reached; take at least {int(np.ceil(1 / alpha)) - 1}"
-        )
+    check_reachable(Exchange.of(n_items), n_resamples, alpha)
     seen, scores = 0, []
     for run, seed in enumerate(np.random.SeedSequence(rng).spawn(n_runs)):
         x, y = world.draw(n_items, np.random.default_rng(seed))

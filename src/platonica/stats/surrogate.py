@@ -100,4 +100,6 @@ def surrogate_null(
         exhaustive=False,
         stopped_early=False,
         undefined=undefined,
+        mean=float(null.mean()),
+        std=float(null.std(ddof=1)),
     )
