@@ -6,27 +6,30 @@ import numpy as np
 import pytest
 
 from platonica.measures import MEASURES
-from platonica.stats.surrogate import random_rotation, surrogate_null
+from platonica.stats.surrogate import Turning, surrogate_null
 
 RUNS = 60
 CKA, KNN = MEASURES["debiased_cka"], MEASURES["mutual_knn"].bound(k=3)
 
 
-def test_the_map_is_orthogonal_and_keeps_the_mean(rng):
-    Q = random_rotation(12, rng)
-    np.testing.assert_allclose(Q @ Q.T, np.eye(12), atol=1e-12)
-    np.testing.assert_allclose(Q.sum(axis=0), 1.0, atol=1e-12)
+def test_one_map_keeps_the_mean_and_all_inner_products_of_features(rng):
+    """Means, singular values, covariances inside layers and between them: all but the items."""
     Y = rng.standard_normal((12, 4)) + 5.0
-    np.testing.assert_allclose((Q @ Y).mean(axis=0), Y.mean(axis=0))
-    np.testing.assert_allclose(
-        np.linalg.svd(Q @ Y, compute_uv=False), np.linalg.svd(Y, compute_uv=False)
-    )
+    layers = [Y, Y @ rng.standard_normal((4, 3)), rng.standard_normal((12, 20)) - 1.0]
+    turned = Turning.of(layers).draw(rng)
+    for before, after in zip(layers, turned, strict=True):
+        np.testing.assert_allclose(after.mean(axis=0), before.mean(axis=0), atol=1e-12)
+        assert np.abs(after - before).max() > 0.1
+        for one, other in zip(layers, turned, strict=True):
+            np.testing.assert_allclose(after.T @ other, before.T @ one, atol=1e-10)
 
 
 def test_the_map_is_uniform(rng):
-    """Moments of an entry of a uniform orthogonal map of the n - 1 free directions."""
-    entries = np.array([random_rotation(6, rng)[1, 3] - 1 / 6 for _ in range(4000)])
-    # entry = b_1' Q b_3 with |b_i|^2 = 5/6, so that its mean is 0 and its variance (5/6)^2 / 5
+    """Moments of an entry of a uniform orthonormal frame of the n - 1 free directions."""
+    column = np.zeros((6, 1))
+    column[0] = 1.0  # its length about the mean is sqrt(5 / 6)
+    entries = np.array([Turning.of([column]).draw(rng)[0][3, 0] - 1 / 6 for _ in range(4000)])
+    # the projection of a unit vector of the 5 directions on item 3, of length sqrt(5 / 6) too
     assert abs(entries.mean()) < 4 * entries.std() / np.sqrt(4000)
     assert entries.var() == pytest.approx((5 / 6) ** 2 / 5, rel=0.1)
 

@@ -90,10 +90,9 @@ class LinearPredictivity(HeldOut):
         power = np.square(products).sum(axis=1)
         spare = len(Y) - 1 - len(power)  # the mean is fitted as well
         beyond = max(float(np.square(Y).sum() - power.sum()), 0.0) if spare else 0.0
-        errors = []
-        for alpha in self._alphas:
-            lost = alpha * fold.unit / (np.square(fold.values) + alpha * fold.unit)
-            errors.append((beyond + (lost**2 * power).sum()) / (spare + lost.sum()) ** 2)
+        ridges = np.array(self._alphas)[:, None] * fold.unit
+        lost = ridges / (np.square(fold.values) + ridges)
+        errors = (beyond + lost**2 @ power) / (spare + lost.sum(axis=1)) ** 2
         return self._alphas[int(np.argmin(errors))]
 
 

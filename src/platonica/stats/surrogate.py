@@ -3,42 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from platonica.checks import check_features, check_resamples
+from platonica.linalg import thin_svd
 from platonica.rng import as_generator
 from platonica.stats.permutation import NullResult, layer_scores
 from platonica.stats.selection import Select, selection
 
-__all__ = ["random_rotation", "surrogate_null"]
+__all__ = ["Turning", "surrogate_null"]
 
 F64 = NDArray[np.float64]
 
 
-def random_rotation(n_items: int, rng: int | np.random.Generator) -> F64:
-    """Draw a uniform orthogonal map of items that leaves their mean where it is.
+@dataclass(frozen=True)
+class Turning:
+    """Layers whose items can be turned at random, all by the same map.
 
-    Returns
-    -------
-    array of shape (n_items, n_items)
-        Orthogonal, with Q 1 = 1; uniform on such maps.
+    Attributes
+    ----------
+    means : tuple of arrays of shape (n_features,)
+    loadings : tuple of arrays of shape (rank, n_features)
+        Of each layer on the directions that its items share with the other layers'.
+    n_items : int
     """
-    generator = as_generator(rng)
-    gaussian = generator.standard_normal((n_items - 1, n_items - 1))
-    q, r = np.linalg.qr(gaussian)
-    q *= np.sign(np.diagonal(r))  # without this the map would not be uniform
-    # A basis of the space orthogonal to the constant vector: a Householder reflection.
-    corner = np.zeros(n_items)
-    corner[0] = 1.0
-    axis = corner - np.full(n_items, n_items**-0.5)
-    reflection = np.eye(n_items) - 2 * np.outer(axis, axis) / (axis @ axis)
-    basis = reflection[:, 1:]
-    turned: F64 = basis @ q @ basis.T
-    turned += 1.0 / n_items
-    return turned
+
+    means: tuple[F64, ...]
+    loadings: tuple[F64, ...]
+    n_items: int
+
+    @classmethod
+    def of(cls, layers: Sequence[F64]) -> Turning:
+        """Split layers (n_items, n_features) into directions of items and what lies on them."""
+        means = tuple(layer.mean(axis=0) for layer in layers)
+        centred = [layer - mean for layer, mean in zip(layers, means, strict=True)]
+        _, values, right = thin_svd(np.concatenate(centred, axis=1))
+        ends = np.cumsum([layer.shape[1] for layer in layers])[:-1]
+        return cls(means, tuple(np.split(values[:, None] * right.T, ends, axis=1)), len(layers[0]))
+
+    def draw(self, generator: np.random.Generator) -> list[F64]:
+        """Turn the items of all layers by one uniform orthogonal map that keeps their mean.
+
+        Only where the map takes the directions of the layers matters: a uniform orthonormal
+        frame among the directions that are orthogonal to the mean.
+        """
+        gaussian = generator.standard_normal((self.n_items, len(self.loadings[0])))
+        frame, corner = np.linalg.qr(gaussian - gaussian.mean(axis=0))
+        frame *= np.sign(np.diagonal(corner))  # without this it would not be uniform
+        return [mean + frame @ part for mean, part in zip(self.means, self.loadings, strict=True)]
 
 
 def surrogate_null(
@@ -81,9 +97,9 @@ def surrogate_null(
     scores = layer_scores(measure, A, [measure.prepare(Y, role="y") for Y in features], undefined)
     statistic = float(rule(scores[None])[0])
     generator, null = as_generator(rng), np.empty(check_resamples(n_resamples))
+    turning = Turning.of(features)
     for r in range(n_resamples):
-        turn = random_rotation(len(features[0]), generator)
-        turned = [measure.prepare(turn @ Y, role="y") for Y in features]
+        turned = [measure.prepare(Y, role="y") for Y in turning.draw(generator)]
         null[r] = rule(layer_scores(measure, A, turned)[None])[0]
         if progress is not None:
             progress(r + 1, n_resamples)
