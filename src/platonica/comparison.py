@@ -315,28 +315,19 @@ def _null(
             )
         exchange = _exchange(question.exchange, x.space)
         return exact_null(measure, A[0], y.states[at_y[0]], exchange=exchange, alpha=question.alpha)
+    options: dict[str, Any] = {
+        "exchange": _exchange(question.exchange, x.space),
+        "n_resamples": question.n_resamples,
+        "select": question.select,
+        "alpha": question.alpha,
+        "rng": question.rng,
+        "progress": progress,
+    }
     if question.null == "surrogate":
-        return surrogate_null(
-            measure,
-            A,
-            [y.space.array(y.space.layers[j]) for j in at_y],
-            n_resamples=question.n_resamples,
-            select=question.select,
-            rng=question.rng,
-            progress=progress,
-        )
-    return permutation_null(
-        measure,
-        A,
-        [y.states[j] for j in at_y],
-        exchange=_exchange(question.exchange, x.space),
-        n_resamples=question.n_resamples,
-        select=question.select,
-        stop_after=question.stop_after,
-        alpha=question.alpha,
-        rng=question.rng,
-        progress=progress,
-    )
+        features = [y.space.array(y.space.layers[j]) for j in at_y]
+        return surrogate_null(measure, A, features, **options)
+    B = [y.states[j] for j in at_y]
+    return permutation_null(measure, A, B, stop_after=question.stop_after, **options)
 
 
 def _exchange(exchange: Exchange | str, space: Space) -> Exchange:

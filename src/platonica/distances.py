@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -286,6 +287,16 @@ def _crossnobis(rows: F64, folds: NDArray[Any], min_items: int) -> F64:
     return distances
 
 
+@contextmanager
+def _side_by_side(n_parts: int) -> Iterator[Callable[..., Any]]:
+    """Give a `map` on all cores; a plain one for a single part, which starts no thread."""
+    if n_parts == 1:
+        yield map
+        return
+    with ThreadPoolExecutor(min(available_cores(), n_parts)) as pool:
+        yield pool.map
+
+
 def doubled_ranks(values: F64) -> NDArray[np.uint32]:
     """Twice the rank of each number, from 1; equal numbers share the mean of their ranks.
 
@@ -334,10 +345,10 @@ def doubled_ranks(values: F64) -> NDArray[np.uint32]:
 
     size = _PART_BYTES // 8
     parts = [slice(start, min(start + size, n)) for start in range(0, n, size)]
-    with ThreadPoolExecutor(min(available_cores(), len(parts))) as pool:
-        list(pool.map(pack, parts))
+    with _side_by_side(len(parts)) as run_all:
+        list(run_all(pack, parts))
         keys.sort()
-        list(pool.map(unpack, parts))
+        list(run_all(unpack, parts))
     if run.any():
         _order_runs(values, keys, mask, run, ranks)
     return ranks

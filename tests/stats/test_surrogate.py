@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from platonica.measures import MEASURES
+from platonica.stats.exchange import Exchange
 from platonica.stats.surrogate import Turning, surrogate_null
 
 RUNS = 60
@@ -40,7 +41,9 @@ def test_the_level_holds_for_independent_gaussian_layers(measure, rng):
     for run in range(RUNS):
         A = [measure.prepare(rng.standard_normal((24, d))) for d in (3, 5)]
         layers = [rng.standard_normal((24, d)) for d in (4, 6)]
-        result = surrogate_null(measure, A, layers, n_resamples=19, rng=run)
+        result = surrogate_null(
+            measure, A, layers, exchange=Exchange.of(24), n_resamples=19, rng=run
+        )
         rejected += result.pvalue <= 0.05
     assert rejected / RUNS <= 0.05 + 3.1 * np.sqrt(0.05 * 0.95 / RUNS)
 
@@ -48,8 +51,22 @@ def test_the_level_holds_for_independent_gaussian_layers(measure, rng):
 def test_agreement_is_seen_and_the_search_is_repeated(rng):
     X = rng.standard_normal((40, 6))
     layers = [X @ rng.standard_normal((6, 9)), rng.standard_normal((40, 5))]
-    result = surrogate_null(CKA, [CKA.prepare(X)], layers, n_resamples=99)
+    result = surrogate_null(CKA, [CKA.prepare(X)], layers, exchange=Exchange.of(40), n_resamples=99)
     assert result.pvalue == 0.01
     assert result.where == (0, 0)
     assert result.null_distribution.shape == (99,)
     assert "spectrum" in result.exchange
+
+
+def test_hubs_of_unrelated_spaces_are_no_agreement(rng):
+    """Against the spectrum alone heavy-tailed items seem to agree; exchanged, they do not."""
+    measure, rejected, beyond = MEASURES["cca_squared"], 0, 0
+    for run in range(40):
+        X, Y = (rng.standard_normal((40, 8)) * rng.standard_t(2, (40, 1)) for _ in "XY")
+        result = surrogate_null(
+            measure, [measure.prepare(X)], [Y], exchange=Exchange.of(40), n_resamples=39, rng=run
+        )
+        rejected += result.pvalue <= 0.05
+        beyond += (1 + (result.null_distribution >= result.statistic).sum()) / 40 <= 0.05
+    assert beyond > 0.15 * 40
+    assert rejected <= 0.05 * 40 + 3.1 * np.sqrt(0.05 * 0.95 * 40)

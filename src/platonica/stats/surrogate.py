@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,21 @@ from numpy.typing import NDArray
 from platonica.checks import check_features, check_resamples
 from platonica.linalg import thin_svd
 from platonica.rng import as_generator
-from platonica.stats.permutation import NullResult, layer_scores
+from platonica.stats.exchange import Exchange
+from platonica.stats.permutation import (
+    NullResult,
+    check_reachable,
+    layer_scores,
+    permutation_null,
+)
 from platonica.stats.selection import Select, selection
 
 __all__ = ["Turning", "surrogate_null"]
 
 F64 = NDArray[np.float64]
+
+LEAST_PERMUTATIONS = 199
+"""Permutations prepare nothing again, so that a few more than turned spaces cost little."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +71,10 @@ def surrogate_null(
     A: Sequence[Any],
     layers: Sequence[Any],
     *,
+    exchange: Exchange,
     n_resamples: int = 199,
     select: Select = "best",
+    alpha: float = 0.05,
     rng: int | np.random.Generator = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> NullResult:
@@ -72,7 +83,8 @@ def surrogate_null(
     Every resample turns the items of Y by one random orthogonal map, the same for all layers:
     singular values, feature covariance and the relation of the layers to each other stay; hubs,
     clusters and heavy tails go, unlike under exchange of items. It answers whether the spectra
-    alone make the score.
+    alone make the score. Since hubs and copies of Y can lift a score above that with nothing
+    shared, the items are exchanged as well, and the larger of both p-values holds.
 
     Parameters
     ----------
@@ -81,41 +93,50 @@ def surrogate_null(
         Prepared layers of X.
     layers : sequence of arrays of shape (n_items, n_features)
         Features of Y; each is prepared again in every resample, at O(n^2 d) and more.
+    exchange : Exchange
+        Which items may change places in the permutations.
     n_resamples : int, at least 19
+        Turned spaces; there are as many permutations, and at least 199.
     select : Select
+    alpha : float in (0, 1), default 0.05
+        Level that the test must be able to reach.
     rng : int or Generator
     progress : callable(done, total), optional
 
     Returns
     -------
     NullResult
+        Its null distribution is that of the turned spaces.
     """
     features = [check_features(layer, "Y").astype(np.float64) for layer in layers]
-    rule, words = selection(select, measure.spec.direction)
-    sign = 1.0 if measure.spec.direction == "similarity" else -1.0
-    undefined: dict[tuple[int, int], str] = {}
-    scores = layer_scores(measure, A, [measure.prepare(Y, role="y") for Y in features], undefined)
-    statistic = float(rule(scores[None])[0])
-    generator, null = as_generator(rng), np.empty(check_resamples(n_resamples))
-    turning = Turning.of(features)
+    generator = as_generator(rng)
+    exchanged = permutation_null(
+        measure,
+        A,
+        [measure.prepare(Y, role="y") for Y in features],
+        exchange=exchange,
+        n_resamples=max(n_resamples, LEAST_PERMUTATIONS),
+        select=select,
+        alpha=alpha,
+        rng=generator,
+    )
+    check_reachable(Exchange.of(exchange.n_items), check_resamples(n_resamples), alpha)
+    rule, _ = selection(select, measure.spec.direction)
+    null, turning = np.empty(n_resamples), Turning.of(features)
     for r in range(n_resamples):
         turned = [measure.prepare(Y, role="y") for Y in turning.draw(generator)]
         null[r] = rule(layer_scores(measure, A, turned)[None])[0]
         if progress is not None:
             progress(r + 1, n_resamples)
-    at_least = int(np.count_nonzero(sign * null >= sign * statistic))
-    where = np.unravel_index(int(np.nanargmax(sign * scores)), scores.shape)
-    return NullResult(
-        scores=scores,
-        statistic=statistic,
-        where=(int(where[0]), int(where[1])),
+    sign = 1.0 if measure.spec.direction == "similarity" else -1.0
+    at_least = int(np.count_nonzero(sign * null >= sign * exchanged.statistic))
+    return replace(
+        exchanged,
         null_distribution=null,
-        pvalue=(1 + at_least) / (1 + n_resamples),
-        exchange="items of Y turned by a random orthogonal map: only the spectrum is kept",
-        selection=words,
+        pvalue=max(exchanged.pvalue, (1 + at_least) / (1 + n_resamples)),
+        exchange="items of Y turned by a random orthogonal map: only the spectrum is kept (p: the "
+        f"larger of that and of {exchange.words})",
         exhaustive=False,
-        stopped_early=False,
-        undefined=undefined,
         mean=float(null.mean()),
         std=float(null.std(ddof=1)),
     )
