@@ -70,9 +70,13 @@ class Cell:
         return zlib.crc32(repr((self.family, self.null, self.features, self.n_layers)).encode())
 
     @property
-    def discrete(self):
-        """The statistic comes in steps, or items are tied, so that the level is not used up."""
-        return self.family == "neighbourhood" or "identical" in self.features
+    def conservative(self):
+        """The level need not be used up.
+
+        The statistic comes in steps, items are tied, or p is the larger of two.
+        """
+        stepped = self.family == "neighbourhood" or "identical" in self.features
+        return stepped or self.null == "surrogate"
 
 
 def plan():
@@ -172,7 +176,7 @@ def run_cell(cell, runs, n_resamples):
     return {
         **asdict(cell),
         "measure": MEASURES[cell.family],
-        "discrete": cell.discrete,
+        "conservative": cell.conservative,
         "runs": done,
         "refused": refused,
         "rejected": int(rejected),
@@ -185,7 +189,7 @@ def judge(row, n_cells):
     """Limits that one of n_cells is outside of with a probability of FAMILY_WISE at the level."""
     share = FAMILY_WISE / n_cells
     row["upper"] = int(binom.isf(share, row["runs"], LEVEL))
-    row["lower"] = 0 if row["discrete"] else int(binom.ppf(share, row["runs"], LEVEL))
+    row["lower"] = 0 if row["conservative"] else int(binom.ppf(share, row["runs"], LEVEL))
     row["above"] = row["rejected"] > row["upper"]
     row["below"] = row["rejected"] < row["lower"]
     caught = row["above"] == (row["fault"] is not None)
@@ -233,6 +237,7 @@ def main():
     ] + faults
     rows = known_rows(options)
     todo = [cell for cell in wanted if key(asdict(cell)) not in rows]
+    todo.sort(key=lambda cell: cell.family == "regression")  # the longest last
     n_cells = len(wanted) - len(faults)
     with ProcessPoolExecutor(options.workers) as pool:
         jobs = [pool.submit(run_cell, cell, options.runs, options.null) for cell in todo]
