@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from platonica.errors import ParameterError, ShapeError
 from platonica.measures import MEASURES
 from platonica.stats.exchange import Exchange
-from platonica.stats.intervals import difference_interval, score_interval, subset_scores
+from platonica.stats.intervals import (
+    difference_interval,
+    jackknife_scores,
+    score_interval,
+    subset_scores,
+)
 
 CKA, KNN = MEASURES["cka"], MEASURES["mutual_knn"]
 
@@ -130,3 +137,64 @@ def test_too_few_items_and_levels_are_refused(rng):
     found = subset_scores(CKA, [pair], exchange=Exchange.of(30), n_subsets=20)
     with pytest.raises(ParameterError, match="level"):
         score_interval(0.5, found, level=95)
+
+
+class Mean(type(CKA)):
+    """The mean for a measure: what intervals of it are, every textbook says."""
+
+    def subset(self, state, rows):
+        return state[rows]
+
+    def score(self, a, b):
+        return float(a.mean())
+
+
+def test_the_jackknife_of_a_mean_is_that_of_its_blocks(rng):
+    values = rng.standard_normal(100)
+    free = Exchange.of(100)
+    one_each = jackknife_scores(Mean(), [(values, values)], exchange=free, n_blocks=100)
+    interval = score_interval(float(values.mean()), one_each)
+    assert interval.standard_error == pytest.approx(values.std(ddof=1) / 10.0, rel=1e-10)
+    ordered = jackknife_scores(Mean(), [(values, values)], exchange=free, n_blocks=20, rng=None)
+    blocks = values.reshape(20, 5).mean(axis=1)
+    interval = score_interval(float(values.mean()), ordered)
+    assert interval.standard_error == pytest.approx(blocks.std(ddof=1) / np.sqrt(20), rel=1e-10)
+    assert interval.high == pytest.approx(values.mean() + 2.093024 * interval.standard_error)
+
+
+def test_consecutive_blocks_see_the_dependence_of_a_series(rng):
+    steps = rng.standard_normal(2000)
+    series = np.convolve(steps, np.ones(10), mode="same")
+    errors = [
+        score_interval(0.0, jackknife_scores(
+            Mean(), [(series, series)], exchange=Exchange.of(2000), rng=order
+        )).standard_error
+        for order in (None, 0)
+    ]  # fmt: skip
+    assert errors[0] > 2 * errors[1]
+
+
+def test_the_estimated_rate_of_a_mean_is_a_half_and_of_its_square_one(rng):
+    class Square(Mean):
+        def score(self, a, b):
+            return float(a.mean()) ** 2
+
+    values = rng.standard_normal(400)
+    values -= values.mean()
+    for measure, rate in ((Mean(), 0.5), (Square(), 1.0)):
+        pair = (values, values)
+        found = subset_scores(measure, [pair], exchange=Exchange.of(400), n_subsets=3000)
+        interval = score_interval(0.0, found)
+        assert interval.rate == pytest.approx(rate, abs=0.1)
+        assert interval.standard_error == pytest.approx(found.scores[0, :, 0].std(ddof=1))
+        small = replace(found, scores=found.scores[[2, 1]], sizes=found.sizes[[2, 1]])
+        same = score_interval(0.0, small)
+        assert same.standard_error == pytest.approx(interval.standard_error, rel=0.15)
+
+
+def test_numbers_of_blocks_out_of_range_are_refused(rng):
+    pair = prepared(CKA, *rng.standard_normal((2, 40, 3)))
+    free = Exchange.of(40)
+    for n_blocks in (2, 41):
+        with pytest.raises(ParameterError, match="n_blocks must lie from 5 to"):
+            jackknife_scores(CKA, [pair], exchange=free, n_blocks=n_blocks)
