@@ -3,52 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
-from platonica.errors import ParameterError, ShapeError
+from platonica.inference import Layers, Null, Question, find_interval, run_null
 from platonica.measures import Kind, get_measure
 from platonica.prepared import Prepared
 from platonica.residuals import Explained, explained_by
 from platonica.results import Comparison, Side
 from platonica.spaces import Space, as_space, check_paired
-from platonica.stats import (
-    NullResult,
-    chance_normalized,
-    exact_null,
-    gated,
-    gated_above,
-    permutation_null,
-    z_score,
-)
+from platonica.stats import NullResult, chance_normalized, gated, gated_above, z_score
 from platonica.stats.exchange import Exchange
-from platonica.stats.intervals import Interval, score_interval, subset_scores
+from platonica.stats.intervals import Interval
 from platonica.stats.selection import Select
-from platonica.stats.surrogate import surrogate_null
 
 __all__ = ["compare", "compare_many"]
 
-Layers = Literal["best", "last"] | tuple[str, str]
 Progress = Callable[[int, int], None]
-NULLS = ("auto", "permutation", "exact-moments", "surrogate")
-
-
-@dataclass(frozen=True)
-class _Question:
-    """What is asked of a pair of spaces, beside the measure."""
-
-    layers: Layers = "best"
-    null: str = "auto"
-    n_resamples: int = 999
-    select: Select = "best"
-    exchange: Exchange | str = "auto"
-    stop_after: int | None = None
-    alpha: float = 0.05
-    interval: float | None = None
-    rng: int | np.random.Generator = 0
-    controls: Explained | None = None
 
 
 def compare(
@@ -57,11 +30,11 @@ def compare(
     measure: str | Any = "mutual_knn",
     *,
     k: int | None = None,
-    null: Literal["auto", "permutation", "exact-moments", "surrogate"] = "auto",
+    null: Null = "auto",
     n_resamples: int = 999,
     layers: Layers = "best",
     select: Select = "best",
-    exchange: Exchange | Literal["auto", "within"] = "auto",
+    exchange: Exchange | str = "auto",
     stop_after: int | None = None,
     alpha: float = 0.05,
     interval: float | None = None,
@@ -97,9 +70,10 @@ def compare(
     select : {"best", "mean", "mean_best"} or callable, default "best"
         What becomes of the grid of layer scores, here and in every permutation; see
         `platonica.stats.selection`.
-    exchange : Exchange or {"auto", "within"}
+    exchange : Exchange or {"auto", "within", "blocks:SIZE", "shifts"}
         What may change places: single items, or whole groups where the items have groups
-        ("auto"); items within their groups; or any `platonica.stats.Exchange`.
+        ("auto"); items within their groups; blocks of consecutive items, or the whole series
+        shifted, where items depend on their neighbours.
     stop_after : int, optional
         Stop the permutations after this many null values at least as close as the score.
     alpha : float in (0, 1), default 0.05
@@ -149,8 +123,6 @@ def compare(
     (True, True)
     """
     bound = _bind(measure, k)
-    if null not in NULLS:
-        raise ParameterError(f"null must be one of {', '.join(NULLS)}, not {null!r}")
     x, y = as_space(X, "X", reduce), as_space(Y, "Y", reduce)
     y = check_paired(x, y)
     explained = None if controls is None else _explained(controls, x, reduce)
@@ -161,7 +133,7 @@ def compare(
         bound,
         Prepared.of(bound, x, "x", folds=folds, kind=kind_x),
         Prepared.of(bound, y, "y", folds=folds, kind=kind_y),
-        _Question(
+        Question(
             layers,
             null,
             n_resamples,
@@ -183,9 +155,14 @@ def compare_many(
     measure: str | Any = "mutual_knn",
     *,
     k: int | None = None,
+    null: Null = "auto",
     n_resamples: int = 999,
     layers: Literal["best", "last"] = "best",
+    select: Select = "best",
+    exchange: Exchange | str = "auto",
+    alpha: float = 0.05,
     interval: float | None = None,
+    controls: Any = None,
     reduce: Literal["first", "mean"] = "first",
     rng: int = 0,
 ) -> Iterator[Comparison]:
@@ -195,7 +172,7 @@ def compare_many(
     ----------
     spaces : mapping of name to Features or arrays
     pairs : iterable of (name, name)
-    measure, k, n_resamples, layers, interval, reduce, rng
+    measure, k, null, n_resamples, layers, select, exchange, alpha, interval, controls, reduce, rng
         As in `compare`.
 
     Yields
@@ -203,27 +180,34 @@ def compare_many(
     Comparison
         One a pair, in the order of ``pairs``, as soon as it is there.
     """
-    bound = _bind(measure, k)
-    question = _Question(layers, n_resamples=n_resamples, interval=interval, rng=rng)
-    pairs = list(pairs)
-    first = as_space(spaces[pairs[0][0]], pairs[0][0], reduce) if pairs else None
+    bound, pairs = _bind(measure, k), list(pairs)
+    if not pairs:
+        return
+    first = as_space(spaces[pairs[0][0]], pairs[0][0], reduce)
+    explained = None if controls is None else _explained(controls, first, reduce)
+    question = Question(
+        layers=layers,
+        null=null,
+        n_resamples=n_resamples,
+        select=select,
+        exchange=exchange,
+        alpha=alpha,
+        interval=interval,
+        rng=rng,
+        controls=explained,
+    )
     ready: dict[tuple[str, str], Prepared] = {}
 
     def prepared(name: str, role: Literal["x", "y"]) -> Prepared:
         key = (name, "" if bound.spec.symmetric else role)
         if key not in ready:
-            assert first is not None
             space = check_paired(first, as_space(spaces[name], name, reduce))
+            space = space if explained is None else _without(explained, space)
             ready[key] = Prepared.of(bound, space, role)
         return ready[key]
 
     for x, y in pairs:
-        yield _compare_prepared(
-            bound,
-            prepared(x, "x"),
-            prepared(y, "y"),
-            question,
-        )
+        yield _compare_prepared(bound, prepared(x, "x"), prepared(y, "y"), question)
 
 
 def _bind(measure: str | Any, k: int | None) -> Any:
@@ -249,17 +233,17 @@ def _compare_prepared(
     measure: Any,
     x: Prepared,
     y: Prepared,
-    question: _Question,
+    question: Question,
     progress: Progress | None = None,
 ) -> Comparison:
     layers = question.layers
     want_x, want_y = (layers, layers) if isinstance(layers, str) else layers
     at_x, at_y = x.choose(want_x), y.choose(want_y)
-    result = _null(measure, x, y, at_x, at_y, question, progress)
+    result = run_null(measure, x, y, (at_x, at_y), question, progress)
     best_x, best_y = at_x[result.where[0]], at_y[result.where[1]]
     scores = np.full((len(x.states), len(y.states)), np.nan)
     scores[np.ix_(at_x, at_y)] = result.scores
-    interval, excuse = _interval(measure, x, y, (best_x, best_y), result, question)
+    interval, excuse = find_interval(measure, x, y, (best_x, best_y), result, question)
     warnings = (*x.warnings, *y.warnings, *_about(result, x, y, at_x, at_y), *excuse)
     if question.controls is not None:
         warnings = (question.controls.words, *warnings)
@@ -294,82 +278,6 @@ def _compare_prepared(
         warnings=tuple(dict.fromkeys(warnings)),
         null_distribution=result.null_distribution,
     )
-
-
-def _null(
-    measure: Any,
-    x: Prepared,
-    y: Prepared,
-    at_x: Sequence[int],
-    at_y: Sequence[int],
-    question: _Question,
-    progress: Progress | None,
-) -> NullResult:
-    A = [x.states[i] for i in at_x]
-    if question.null == "exact-moments":
-        if len(at_x) * len(at_y) > 1:
-            raise ParameterError(
-                f"null='exact-moments' is of one pair of layers, but there are {len(at_x)} x "
-                f"{len(at_y)}: the best of them has no such moments. Name a pair (layers=...), "
-                "or use null='permutation', which searches in every permutation"
-            )
-        exchange = _exchange(question.exchange, x.space)
-        return exact_null(measure, A[0], y.states[at_y[0]], exchange=exchange, alpha=question.alpha)
-    options: dict[str, Any] = {
-        "exchange": _exchange(question.exchange, x.space),
-        "n_resamples": question.n_resamples,
-        "select": question.select,
-        "alpha": question.alpha,
-        "rng": question.rng,
-        "progress": progress,
-    }
-    if question.null == "surrogate":
-        features = [y.space.array(y.space.layers[j]) for j in at_y]
-        return surrogate_null(measure, A, features, **options)
-    B = [y.states[j] for j in at_y]
-    return permutation_null(measure, A, B, stop_after=question.stop_after, **options)
-
-
-def _exchange(exchange: Exchange | str, space: Space) -> Exchange:
-    if isinstance(exchange, Exchange):
-        if exchange.n_items != space.n_items:
-            raise ShapeError(
-                f"the exchange is one of {exchange.n_items} items, but there are {space.n_items}"
-            )
-        return exchange
-    if exchange == "within":
-        if space.groups is None:
-            raise ParameterError("exchange='within' needs items that have groups")
-        return Exchange.within(space.n_items, space.groups)
-    if exchange != "auto":
-        raise ParameterError(f"exchange must be 'auto', 'within' or an Exchange, not {exchange!r}")
-    return Exchange.of(space.n_items, space.groups)
-
-
-def _interval(
-    measure: Any,
-    x: Prepared,
-    y: Prepared,
-    best: tuple[int, int],
-    result: NullResult,
-    question: _Question,
-) -> tuple[Interval | None, list[str]]:
-    """Interval of the selected pair of layers, or the sentence that says why there is none."""
-    if question.interval is None:
-        return None, []
-    if question.select != "best":
-        return None, ["no interval: the statistic is not the score of one pair of layers"]
-    pair = x.for_subsets(best[0]), y.for_subsets(best[1])
-    try:
-        subsets = subset_scores(
-            measure,
-            [pair],
-            exchange=Exchange.of(x.space.n_items, x.space.groups),
-            rng=question.rng,
-        )
-    except ShapeError as error:
-        return None, [f"no interval: {error}"]
-    return score_interval(result.statistic, subsets, level=question.interval), []
 
 
 def _interval_words(interval: Interval, n_pairs: int) -> str:

@@ -9,6 +9,9 @@ import sys
 import numpy as np
 import pytest
 
+from platonica import compare
+from platonica.stats.multiplicity import adjust_pvalues
+
 
 def platonica(*arguments, cwd=None, **environment):
     import os
@@ -102,6 +105,38 @@ def test_records_are_reused_and_reported(files):
     assert report.read_bytes() == before
 
 
+def test_intervals_controls_and_corrected_p_are_those_of_the_api(files):
+    names = ["file:a.npy", "file:b.npy", "file:c.npy"]
+    options = ["--null", "99", "--interval", "0.9", "--control", "file:short-free.npy"]
+    np.save(files / "short-free.npy", np.load(files / "a.npy")[:, :2])
+    done = platonica("compare", *names, *options, "--adjust", "holm", "--json", cwd=files)
+    records = json.loads(done.stdout)
+    a, b, c = (np.load(files / f"{name}.npy") for name in "abc")
+    pairs = [(a, b), (a, c), (b, c)]
+    expected = [compare(X, Y, n_resamples=99, interval=0.9, controls=[a[:, :2]]) for X, Y in pairs]
+    corrected = adjust_pvalues([one.pvalue for one in expected], "holm")
+    for record, one, p in zip(records, expected, corrected, strict=True):
+        assert record["score"] == pytest.approx(one.score, abs=1e-12)
+        assert record["pvalue"] == one.pvalue
+        assert record["interval"] == pytest.approx(one.interval, abs=1e-12)
+        assert record["pvalue_adjusted"] == pytest.approx(p)
+        assert any("components of the controls" in text for text in record["warnings"])
+
+
+def test_nulls_by_name_and_a_warning_where_no_pair_can_survive_the_correction(files):
+    names = ["file:a.npy", "file:b.npy", "file:c.npy"]
+    exact = json.loads(
+        platonica(
+            "compare", *names, "-m", "cka", "--null", "exact-moments", "--json", cwd=files
+        ).stdout
+    )
+    assert {record["n_resamples"] for record in exact} == {0}
+    done = platonica("compare", *names, "--null", "surrogate:39", "-m", "cka", "--json", cwd=files)
+    assert all("only the spectrum" in record["null"] for record in json.loads(done.stdout))
+    done = platonica("compare", *names, "--null", "19", "--adjust", "holm", cwd=files)
+    assert "--null 59 would be enough for one" in done.stderr
+
+
 def test_the_reported_command_gives_the_same_records(files):
     import shlex
 
@@ -130,6 +165,17 @@ def test_the_reported_command_gives_the_same_records(files):
         (["compare", "file:a.npy", "file:b.npy", "-k", "59"], ["n_items - 2 = 58"]),
         (["compare", "file:a.npy", "file:b.npy", "--null", "0"], ["at least 19"]),
         (["compare", "file:a.npy", "file:b.npy", "--layers", "mean"], ["best or last"]),
+        (["compare", "file:a.npy", "file:b.npy", "--null", "exact"], ["exact-moments, surrogate"]),
+        (["compare", "file:a.npy", "file:b.npy", "--null", "surrogate:x"], ["surrogate:199"]),
+        (["compare", "file:a.npy", "file:b.npy", "--exchange", "block"], ["blocks:SIZE"]),
+        (["compare", "file:a.npy", "file:b.npy", "--exchange", "within"], ["have groups"]),
+        (["compare", "file:a.npy", "file:b.npy", "--exchange", "blocks:30"], ["fewer than 5"]),
+        (["compare", "file:a.npy", "file:b.npy", "--select", "max"], ["best, mean, mean_best"]),
+        (["compare", "file:a.npy", "file:b.npy", "--adjust", "fdr"], ["bh, by, holm or none"]),
+        (["compare", "file:a.npy", "file:b.npy", "--alpha", "2"], ["between 0 and 1"]),
+        (["compare", "file:a.npy", "file:b.npy", "--alpha", "1e-4"], ["at least 9999"]),
+        (["compare", "file:a.npy", "file:b.npy", "--interval", "95"], ["between 0 and 1"]),
+        (["compare", "file:a.npy", "file:b.npy", "--control", "nonsense"], ["nonsense"]),
         (["compare", "file:a.npy", "file:b.npy", "--reduce", "max"], ["first or mean"]),
         (["compare", "file:a.npy", "file:b.npy", "--data", "stamp"], ["did you mean stamps"]),
         (["compare", "file:a.npy", "file:short.npy"], ["in common"]),

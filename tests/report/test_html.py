@@ -189,8 +189,9 @@ def test_an_undefined_score_is_shown_as_such_with_its_reason(one_measure):
         r'<tr class="is-control">\s*<th scope="row" data-v="control:pixels.*?</tr>', text, re.S
     )
     cells = re.findall(r"<td[^>]*>(.*?)</td>", row.group(), re.S)
-    assert [re.sub("<.*?>", "", c) for c in cells][:7] == [
-        "undefined", "undefined", "0.020", "undefined", "undefined", "undefined", "undefined",
+    assert [re.sub("<.*?>", "", c) for c in cells][:8] == [
+        "undefined", "undefined", "0.020", "undefined", "not corrected", "undefined", "undefined",
+        "undefined",
     ]  # fmt: skip
     assert "score undefined: Y has fewer than k + 2 distinct rows" in cells[-1]
     assert "no pair has a calibrated score" in text

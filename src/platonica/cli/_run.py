@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 import platform
 import shlex
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,16 +15,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platonica
-from platonica.checks import check_k, check_resamples
+from platonica.checks import check_k
 from platonica.cli._progress import progress_bar
 from platonica.comparison import compare_many
 from platonica.errors import ParameterError
+from platonica.inference import NULLS, Question
 from platonica.measures import get_measure
 from platonica.sources._contracts import Data, ModelCard
 from platonica.sources.data import load_data
 from platonica.sources.extraction import extract
 from platonica.sources.models import resolve_model
 from platonica.sources.models.file import is_file_name, open_file
+from platonica.stats.multiplicity import adjust_pvalues
+from platonica.stats.selection import WORDS
 from platonica.store import Features, RecordCache, default_root, digest
 from platonica.store.atomic import check_writable
 
@@ -43,7 +48,7 @@ class Settings:
     data: str | None
     measures: tuple[str, ...]
     k: int | None
-    n_resamples: int
+    null: str
     layers: str
     reduce: str
     seed: int
@@ -51,11 +56,35 @@ class Settings:
     on_bad_item: Literal["error", "skip"]
     store: Path | None
     out: Path | None
+    select: str = "best"
+    exchange: str = "auto"
+    alpha: float = 0.05
+    interval: float | None = None
+    controls: tuple[str, ...] = ()
+    adjust: Literal["bh", "by", "holm", "none"] = "bh"
 
     @property
     def names(self) -> tuple[str, ...]:
         """All models, in the order they were named."""
         return self.models + self.against
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What `compare_many` is asked, but for the features."""
+        word, _, number = self.null.partition(":")
+        if word.lstrip("-").isdecimal():
+            word, number = "permutation", word
+        return {
+            "null": word,
+            "n_resamples": _whole(number, self.null) if number else 999,
+            "layers": self.layers,
+            "select": self.select,
+            "exchange": self.exchange,
+            "alpha": self.alpha,
+            "interval": self.interval,
+            "reduce": self.reduce,
+            "rng": self.seed,
+        }
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -72,8 +101,14 @@ class Settings:
             ("--data", (self.data,)),
             ("--measure", self.measures),
             ("-k", (self.k,)),
-            ("--null", (self.n_resamples,)),
+            ("--null", (self.null,)),
             ("--layers", (self.layers,)),
+            ("--select", (self.select,)),
+            ("--exchange", (self.exchange,)),
+            ("--alpha", (self.alpha,)),
+            ("--interval", (self.interval,)),
+            ("--control", self.controls),
+            ("--adjust", (self.adjust,)),
             ("--reduce", (self.reduce,)),
             ("--seed", (self.seed,)),
             ("--batch-size", (self.batch_size,)),
@@ -93,7 +128,7 @@ def run_comparisons(settings: Settings) -> dict[str, Any]:
     """
     _check(settings)
     bound = {name: _bind(name, settings) for name in settings.measures}
-    sources = {name: _source(name) for name in settings.names}
+    sources = {name: _source(name) for name in (*settings.names, *settings.controls)}
     needs_data = [name for name, source in sources.items() if not isinstance(source, Features)]
     if needs_data and settings.data is None:
         raise ParameterError(f"{needs_data[0]} needs --data; see `platonica data`")
@@ -110,12 +145,13 @@ def run_comparisons(settings: Settings) -> dict[str, Any]:
     cache = RecordCache((settings.store or default_root()) / "comparisons")
     records: list[dict[str, Any]] = []
     for measure in bound.values():
-        records += _records(measure, features, settings, cache)
+        records += adjusted(_records(measure, features, settings, cache), settings)
     return {
         "schema_version": 1,
         "command": settings.command(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "rng": settings.seed,
+        "adjust": settings.adjust,
         "versions": _versions(),
         "data": None
         if data is None
@@ -149,13 +185,18 @@ def _check(settings: Settings) -> None:
         raise ParameterError("a comparison needs at least two models")
     if settings.layers not in ("best", "last"):
         raise ParameterError(f"--layers must be best or last, not {settings.layers!r}")
+    names = ("null", "n_resamples", "exchange", "alpha", "interval")
+    Question(**{name: settings.asked[name] for name in names})
+    if settings.select not in WORDS:
+        raise ParameterError(f"--select must be one of {', '.join(WORDS)}, not {settings.select!r}")
+    if settings.adjust not in ("bh", "by", "holm", "none"):
+        raise ParameterError(f"--adjust must be bh, by, holm or none, not {settings.adjust!r}")
     if settings.reduce not in ("first", "mean"):
         raise ParameterError(f"--reduce must be first or mean, not {settings.reduce!r}")
 
 
 def _check_sizes(measures: Iterable[Any], data: Data | None, settings: Settings) -> None:
     """Refuse what no comparison could accept, before hours are spent on features."""
-    check_resamples(settings.n_resamples)
     if data is not None:
         for measure in measures:
             if "k" in measure.params:
@@ -195,16 +236,14 @@ def _records(
     keys = {pair: _key(measure, pair, features, settings) for pair in settings.pairs}
     known = {pair: cache.get(key) for pair, key in keys.items()}
     missing = [pair for pair, record in known.items() if record is None]
-    with progress_bar(f"{measure.spec.name}, {settings.n_resamples} permutations") as progress:
+    with progress_bar(f"{measure.spec.name}, null {settings.null}") as progress:
         progress(len(keys) - len(missing), len(keys))
         comparisons = compare_many(
             features,
             missing,
             measure,
-            n_resamples=settings.n_resamples,
-            layers=settings.layers,  # type: ignore[arg-type]
-            reduce=settings.reduce,  # type: ignore[arg-type]
-            rng=settings.seed,
+            controls=[features[name] for name in settings.controls] or None,
+            **settings.asked,
         )
         for done, (pair, comparison) in enumerate(zip(missing, comparisons, strict=True), 1):
             record = known[pair] = comparison.to_dict()
@@ -227,12 +266,43 @@ def _key(
             [features[name].fingerprint for name in pair],
             measure.spec.name,
             dict(measure.params),
-            settings.n_resamples,
-            settings.layers,
-            settings.reduce,
-            settings.seed,
+            settings.asked,
+            [features[name].fingerprint for name in settings.controls],
         ]
     )
+
+
+def adjusted(records: list[dict[str, Any]], settings: Settings) -> list[dict[str, Any]]:
+    """Add p-values that account for the number of pairs under one measure."""
+    if settings.adjust == "none":
+        return [{**record, "pvalue_adjusted": None} for record in records]
+    pvalues = [record["pvalue"] for record in records]
+    corrected = adjust_pvalues(pvalues, settings.adjust)
+    least = 1 / (settings.asked["n_resamples"] + 1)
+    if settings.asked["null"] != "exact-moments" and any(
+        p <= least * (1 + 1e-9) and q > settings.alpha
+        for p, q in zip(pvalues, corrected, strict=True)
+    ):
+        enough = math.ceil(len(records) / settings.alpha) - 1
+        warnings.warn(
+            f"p = {least:.2g}, the smallest that --null {settings.null} can give, is not "
+            f"significant at {settings.alpha:g} after {settings.adjust} over {len(records)} pairs; "
+            f"--null {enough} would be enough for one",
+            stacklevel=2,
+        )
+    return [
+        {**record, "pvalue_adjusted": float(q)}
+        for record, q in zip(records, corrected, strict=True)
+    ]
+
+
+def _whole(number: str, given: str) -> int:
+    if not number.lstrip("-").isdecimal():
+        raise ParameterError(
+            f"--null must be a number of permutations, {', '.join(NULLS[1:])} or one of these with "
+            f"a number (surrogate:199), not {given!r}"
+        )
+    return int(number)
 
 
 def _model_entry(name: str, features: Features) -> dict[str, Any]:

@@ -24,10 +24,30 @@ def compare(
         typer.Option("--measure", "-m", help="See `platonica measures`; may be repeated."),
     ] = None,
     k: Annotated[int | None, typer.Option("-k", help="Neighbours an item (default 10).")] = None,
-    null: Annotated[int, typer.Option(help="Permutations under the null.")] = 999,
+    null: Annotated[
+        str,
+        typer.Option(help="Permutations; or exact-moments (--layers last), or surrogate:199."),
+    ] = "999",
     layers: Annotated[
         str, typer.Option(help="best (searched, also in the null) or last.")
     ] = "best",
+    select: Annotated[
+        str, typer.Option(help="best, mean or mean_best of the layer pairs, also in the null.")
+    ] = "best",
+    exchange: Annotated[
+        str, typer.Option(help="What the null exchanges: auto, within, blocks:SIZE, shifts.")
+    ] = "auto",
+    alpha: Annotated[float, typer.Option(help="Level of the gated score and of p.")] = 0.05,
+    interval: Annotated[
+        float | None, typer.Option(help="Level of intervals, such as 0.95; none if not given.")
+    ] = None,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(help="Take out what this explains, such as control:pixels; may be repeated."),
+    ] = None,
+    adjust: Annotated[
+        str, typer.Option(help="p over all pairs of a measure: bh, by, holm or none.")
+    ] = "bh",
     reduce: Annotated[
         str, typer.Option(help="An item's several captions: first, or mean of features.")
     ] = "first",
@@ -60,7 +80,7 @@ def compare(
             data=data,
             measures=tuple(measure or ["mutual_knn"]),
             k=k,
-            n_resamples=null,
+            null=null,
             layers=layers,
             reduce=reduce,
             seed=seed,
@@ -68,6 +88,12 @@ def compare(
             on_bad_item="skip" if skip_bad_items else "error",
             store=store,
             out=out,
+            select=select,
+            exchange=exchange,
+            alpha=alpha,
+            interval=interval,
+            controls=tuple(control or ()),
+            adjust=adjust,  # type: ignore[arg-type]  # checked there
         )
     )
     report = _write(run, out) if out is not None else None

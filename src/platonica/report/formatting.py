@@ -111,6 +111,8 @@ def format_p(pvalue: float | None, n_resamples: int | None = None) -> str:
     --------
     >>> format_p(0.001, 999), format_p(0.0123, 999), format_p(0.4, 999), format_p(None)
     ('≤ 0.001', '0.012', '0.400', 'undefined')
+    >>> format_p(0.0034), format_p(3.21e-5), format_p(1e-120)
+    ('0.0034', '3.2e−5', '< 1e−6')
     """
     if pvalue is None:
         return UNDEFINED
@@ -119,7 +121,12 @@ def format_p(pvalue: float | None, n_resamples: int | None = None) -> str:
         # rounded up, so that the bound holds
         bound = exact.quantize(Decimal(1).scaleb(exact.adjusted() - 1), rounding=ROUND_UP)
         return f"≤ {bound.normalize():f}"
-    return f"{pvalue:.3f}" if pvalue >= 0.01 else f"{pvalue:.2g}".replace("-", MINUS)
+    if pvalue < 1e-6:  # so far out the law that p comes from is a guess
+        return f"< 1e{MINUS}6"
+    if pvalue < 1e-4:
+        mantissa, exponent = f"{pvalue:.1e}".split("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", MINUS)
+    return f"{pvalue:.3f}" if pvalue >= 0.01 else f"{pvalue:.2g}"
 
 
 def format_z(z: float | None) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from platonica.report.formatting import (
     UNDEFINED,
+    format_interval,
     format_null,
     format_number,
     format_p,
@@ -58,17 +59,17 @@ def comparison_table(
         box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False,
         caption=_caption(blocks), caption_justify="left",
     )  # fmt: skip
-    for name in ("X", "Y"):
-        table.add_column(name, width=_NAME, no_wrap=True)
-    for name, width in (("score", 7), ("null", 13), ("p", 6), ("calib.", 7)):
-        table.add_column(name, width=width, no_wrap=True, justify="right")
-    table.add_column("layers", width=_LAYERS, no_wrap=True)
+    columns = _columns(blocks)
+    for name, width in columns.items():
+        justify: Any = "left" if name in ("X", "Y", "layers", "interval") else "right"
+        table.add_column(name, width=width, no_wrap=True, justify=justify)
     for block in blocks:
         if len(blocks) > 1:
-            table.add_row(Text(shorten(block.measure, _NAME), style="bold"), _params(block))
+            table.add_row(Text(shorten(block.measure, columns["X"]), style="bold"), _params(block))
         for pair in block.pairs:
             style = "dim" if pair.kind == "control" else ""
-            table.add_row(*(Text(cell) for cell in _cells(pair)), style=style)
+            cells = _cells(pair, columns)
+            table.add_row(*(Text(cells[name]) for name in columns), style=style)
         table.add_section()
     return table
 
@@ -95,28 +96,45 @@ def comparison_text(
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
-def _cells(pair: PairView) -> tuple[str, ...]:
-    cells = (
-        format_number(pair.score),
-        format_null(pair.null_mean, pair.null_std),
-        format_p(pair.pvalue, pair.n_resamples),
-        format_number(pair.calibrated),
-    )
-    narrow = (cell.replace(UNDEFINED, "undef.").replace(" ", "") for cell in cells)
-    return (_name(pair.x), _name(pair.y), *narrow, _layers(pair))
+def _columns(blocks: Sequence[BlockView]) -> dict[str, int]:
+    """Names and widths; what was corrected, and intervals, take their room from the names."""
+    corrected = any(block.adjusted for block in blocks)
+    name, last = (16, 15) if corrected else (_NAME, _LAYERS)
+    columns = {"X": name, "Y": name, "score": 7, "null": 13, "p": 6}
+    if corrected:
+        columns["p corr"] = 6
+    intervals = all(block.has_intervals for block in blocks)
+    return {**columns, "calib.": 7, "interval" if intervals else "layers": last}
 
 
-def _name(model: ModelView) -> str:
-    return f"{shorten(model.label, _NAME - 1)}°" if model.control else shorten(model.label, _NAME)
+def _cells(pair: PairView, columns: Mapping[str, int]) -> dict[str, str]:
+    numbers = {
+        "score": format_number(pair.score),
+        "null": format_null(pair.null_mean, pair.null_std),
+        "p": format_p(pair.pvalue, pair.n_resamples),
+        "p corr": format_p(pair.pvalue_adjusted),
+        "calib.": format_number(pair.calibrated),
+        "interval": format_interval(pair.interval).replace(" to ", ".."),
+    }
+    return {
+        "X": _name(pair.x, columns["X"]),
+        "Y": _name(pair.y, columns["Y"]),
+        **{k: v.replace(UNDEFINED, "undef.").replace(" ", "") for k, v in numbers.items()},
+        "layers": _layers(pair, columns.get("layers", _LAYERS)),
+    }
 
 
-def _layers(pair: PairView) -> str:
+def _name(model: ModelView, width: int) -> str:
+    return f"{shorten(model.label, width - 1)}°" if model.control else shorten(model.label, width)
+
+
+def _layers(pair: PairView, width: int) -> str:
     """Name both layers in the width of the column, each cut at need."""
     both = f"{pair.layer_x}, {pair.layer_y}"
-    if len(both) <= _LAYERS:
+    if len(both) <= width:
         return both
-    first = shorten(pair.layer_x, max(9, _LAYERS - 2 - len(pair.layer_y)))
-    return f"{first}, {shorten(pair.layer_y, _LAYERS - 2 - len(first))}"
+    first = shorten(pair.layer_x, max(width // 2, width - 2 - len(pair.layer_y)))
+    return f"{first}, {shorten(pair.layer_y, width - 2 - len(first))}"
 
 
 def _params(block: BlockView) -> Text:
@@ -134,6 +152,8 @@ def _caption(blocks: Sequence[BlockView]) -> Text:
         more = f" (and {len(nulls) - 1} more wordings)" if len(nulls) > 1 else ""
         lines.append(f"null: {nulls[0]}{more}")
     lines.append("calib.: chance-normalised score, 0 is the mean of the null, 1 the best possible")
+    if any(block.adjusted for block in blocks):
+        lines.append("p corr: corrected for the number of pairs under the measure")
     if any(m.control for b in blocks for p in b.pairs for m in (p.x, p.y)):
         lines.append("° control: what agreement has to beat")
     for reason in dict.fromkeys(p.reason for b in blocks for p in b.pairs if p.has_undefined):

@@ -30,6 +30,11 @@ Json = Mapping[str, Any]
 
 _LABEL_WIDTH = 30
 _NUMBER = re.compile(r"(\d+)")
+ADJUSTMENTS = {
+    "bh": "Benjamini and Hochberg",
+    "by": "Benjamini and Yekutieli",
+    "holm": "Holm",
+}
 _MODALITIES = {"image": "vision", "text": "language", "": "modality not stated"}
 
 
@@ -80,6 +85,7 @@ class PairView:
     null_std: float | None
     pair_null_mean: float | None
     pvalue: float | None
+    pvalue_adjusted: float | None
     z: float | None
     calibrated: float | None
     gated: float | None
@@ -147,6 +153,16 @@ class BlockView:
         return tuple(Counter(wordings[p.null] for p in self.pairs if p.null).most_common())
 
     @property
+    def adjusted(self) -> bool:
+        """Whether p-values that account for the number of pairs were recorded."""
+        return any(p.pvalue_adjusted is not None for p in self.pairs)
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether an interval was computed for every pair."""
+        return all(p.interval is not None for p in self.pairs)
+
+    @property
     def selections(self) -> tuple[str, ...]:
         """The distinct ways in which layers were chosen."""
         return tuple(dict.fromkeys(p.selection for p in self.pairs if p.selection))
@@ -187,6 +203,7 @@ class RunView:
     data: tuple[tuple[str, str], ...]
     models: tuple[ModelView, ...]
     blocks: tuple[BlockView, ...]
+    adjust: str = ""
 
     @property
     def n_pairs(self) -> int:
@@ -258,6 +275,7 @@ def read_run(run: Json) -> RunView:
         command=clean(run.get("command") or ""),
         created=clean(run.get("created") or ""),
         seed="" if seed is None else clean(seed),
+        adjust=ADJUSTMENTS.get(str(run.get("adjust")), ""),
         versions=_named(run.get("versions")),
         data=_named(run.get("data")),
         models=tuple(models.values()),
@@ -382,7 +400,8 @@ def _pair(record: Json, models: Mapping[tuple[str, str], ModelView]) -> PairView
         name: _number(record.get(key))
         for name, key in {
             "score": "score", "null_mean": "null_mean", "null_std": "null_std",
-            "pair_null_mean": "pair_null_mean", "pvalue": "pvalue", "z": "z",
+            "pair_null_mean": "pair_null_mean", "pvalue": "pvalue",
+            "pvalue_adjusted": "pvalue_adjusted", "z": "z",
             "calibrated": "chance_normalized", "gated": "gated",
         }.items()
     }  # fmt: skip

@@ -24,6 +24,7 @@ __all__ = [
     "BlockScores",
     "Interval",
     "SubsetScores",
+    "check_interval_level",
     "difference_interval",
     "jackknife_scores",
     "score_interval",
@@ -291,7 +292,9 @@ def score_interval(
     one size takes w for v: its standard errors came out a third too large for neighbour measures.
     `benchmarks/coverage.py` shows where intervals hold.
     """
-    return resampled.interval(float(score), resampled.scores[..., pair], _check_level(level))
+    return resampled.interval(
+        float(score), resampled.scores[..., pair], check_interval_level(level)
+    )
 
 
 def difference_interval(
@@ -315,10 +318,19 @@ def difference_interval(
     level : float in (0, 1)
     """
     first, second = (resampled.scores[..., pair] for pair in pairs)
-    return resampled.interval(float(scores[0] - scores[1]), first - second, _check_level(level))
+    return resampled.interval(
+        float(scores[0] - scores[1]), first - second, check_interval_level(level)
+    )
 
 
-def _check_level(level: float) -> float:
+def check_interval_level(level: float) -> float:
+    """Return the level of an interval if it lies in (0, 1).
+
+    Raises
+    ------
+    ParameterError
+        It does not.
+    """
     if not 0 < level < 1:
         raise ParameterError(f"level must lie between 0 and 1, not {level}")
     return level

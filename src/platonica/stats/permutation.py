@@ -18,7 +18,14 @@ from platonica.stats.exchange import Exchange
 from platonica.stats.selection import Select, selection
 from platonica.threads import available_cores
 
-__all__ = ["NullResult", "check_reachable", "layer_scores", "permutation_null", "score_permuted"]
+__all__ = [
+    "NullResult",
+    "check_level",
+    "check_reachable",
+    "layer_scores",
+    "permutation_null",
+    "score_permuted",
+]
 
 F64 = NDArray[np.float64]
 
@@ -226,16 +233,29 @@ def check_reachable(exchange: Exchange, n_resamples: int, alpha: float) -> None:
     ParameterError
         The level is not in (0, 1), or cannot be reached: says which is.
     """
-    if not 0 < alpha < 1:
-        raise ParameterError(f"alpha must lie between 0 and 1, not {alpha}")
-    if exchange.n_arrangements <= n_resamples:
-        least = 1 / exchange.n_arrangements
+    if exchange.n_arrangements > n_resamples:
+        check_level(n_resamples, alpha)
+    else:
         why = f"{exchange.words}: only {exchange.n_arrangements} orders exist"
         do = "take more items, larger groups or smaller blocks, or another exchange"
-    else:
-        least = 1 / (n_resamples + 1)
-        why = f"{n_resamples} permutations"
-        do = f"take n_resamples of at least {math.ceil(round(1 / alpha, 9)) - 1}"
+        _check_least(1 / exchange.n_arrangements, alpha, why, do)
+
+
+def check_level(n_resamples: int, alpha: float) -> None:
+    """Refuse fewer permutations than a level needs.
+
+    Raises
+    ------
+    ParameterError
+        The level is not in (0, 1), or cannot be reached: says which is.
+    """
+    if not 0 < alpha < 1:
+        raise ParameterError(f"alpha must lie between 0 and 1, not {alpha}")
+    do = f"take n_resamples of at least {math.ceil(round(1 / alpha, 9)) - 1}"
+    _check_least(1 / (n_resamples + 1), alpha, f"{n_resamples} permutations", do)
+
+
+def _check_least(least: float, alpha: float, why: str, do: str) -> None:
     if least > alpha * (1 + 1e-12):
         raise ParameterError(
             f"level {alpha:g} cannot be reached ({why}): the smallest p-value is {least:.2g}; {do}"
