@@ -17,7 +17,8 @@ TIERS = {
     "linalg": 1, "residuals": 1, "neighbors": 1, "moments": 1,
     "distances": 1, "exact_moments": 1, "training": 1,
     "measures": 2, "stats": 2, "maps": 2, "store": 2,
-    "spaces": 3, "prepared": 3, "inference": 3, "results": 3, "comparison": 3, "sources": 3,
+    "spaces": 3, "prepared": 3, "inference": 3, "partialling": 3, "results": 3, "comparison": 3,
+    "sources": 3, "ceilings": 3,
     "sweeping": 4, "stitching": 4, "bridge": 4, "translation": 4,
     "studies": 5, "report": 6, "cli": 7, "__main__": 8,
 }  # fmt: skip
@@ -25,7 +26,9 @@ TIERS = {
 WITHIN = {
     ("arrays", "errors"), ("checks", "errors"), ("checks", "arrays"), ("rng", "errors"),
     ("arrays", "rows"), ("checks", "rows"),
-    ("comparison", "spaces"), ("comparison", "inference"), ("inference", "prepared"),
+    ("comparison", "spaces"), ("comparison", "inference"), ("comparison", "partialling"),
+    ("partialling", "prepared"),
+    ("partialling", "spaces"), ("inference", "partialling"), ("inference", "prepared"),
     ("inference", "spaces"), ("comparison", "prepared"), ("comparison", "results"),
     ("prepared", "spaces"), ("distances", "linalg"),
 }  # fmt: skip

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from platonica.inference import Layers, Null, Question, find_interval, run_null
 from platonica.measures import Kind, get_measure
+from platonica.partialling import Controls, find_controls
 from platonica.prepared import Prepared
-from platonica.residuals import Explained, explained_by
 from platonica.results import Comparison, Side
 from platonica.spaces import Space, as_space, check_paired
 from platonica.stats import NullResult, chance_normalized, gated, gated_above, z_score
@@ -81,8 +80,9 @@ def compare(
     interval : float in (0, 1), optional
         Level of an interval of the score of the selected layers, from subsets of the items.
     controls : array, Features, or a list of them, optional
-        Spaces of the same items (of Features, the last layer), of which what they explain
-        linearly is taken out of X and Y.
+        Spaces of the same items (of Features, the last layer). What they explain linearly is
+        taken out of X and Y; for `rsa`, their dissimilarities out of those of X and Y (partial
+        RSA). With ``kind="rdm"`` they are dissimilarities too.
     reduce : {"first", "mean"}
         What stands for an item with several rows (captions): the first, or their mean.
     folds : sequence of length n_items, optional
@@ -125,26 +125,16 @@ def compare(
     bound = _bind(measure, k)
     x, y = as_space(X, "X", reduce), as_space(Y, "Y", reduce)
     y = check_paired(x, y)
-    explained = None if controls is None else _explained(controls, x, reduce)
-    if explained is not None:
-        x, y = _without(explained, x), _without(explained, y)
     kind_x, kind_y = (kind, kind) if isinstance(kind, str) else kind
+    taken_out = find_controls(bound, controls, x, reduce, kind_x)
+    question = Question(
+        layers, null, n_resamples, select, exchange, stop_after, alpha, interval, rng, taken_out
+    )
     return _compare_prepared(
         bound,
-        Prepared.of(bound, x, "x", folds=folds, kind=kind_x),
-        Prepared.of(bound, y, "y", folds=folds, kind=kind_y),
-        Question(
-            layers,
-            null,
-            n_resamples,
-            select,
-            exchange,
-            stop_after,
-            alpha,
-            interval,
-            rng,
-            explained,
-        ),
+        _prepare(taken_out, bound, x, "x", folds=folds, kind=kind_x),
+        _prepare(taken_out, bound, y, "y", folds=folds, kind=kind_y),
+        question,
         progress,
     )
 
@@ -184,7 +174,7 @@ def compare_many(
     if not pairs:
         return
     first = as_space(spaces[pairs[0][0]], pairs[0][0], reduce)
-    explained = None if controls is None else _explained(controls, first, reduce)
+    taken_out = find_controls(bound, controls, first, reduce)
     question = Question(
         layers=layers,
         null=null,
@@ -194,7 +184,7 @@ def compare_many(
         alpha=alpha,
         interval=interval,
         rng=rng,
-        controls=explained,
+        controls=taken_out,
     )
     ready: dict[tuple[str, str], Prepared] = {}
 
@@ -202,8 +192,7 @@ def compare_many(
         key = (name, "" if bound.spec.symmetric else role)
         if key not in ready:
             space = check_paired(first, as_space(spaces[name], name, reduce))
-            space = space if explained is None else _without(explained, space)
-            ready[key] = Prepared.of(bound, space, role)
+            ready[key] = _prepare(taken_out, bound, space, role)
         return ready[key]
 
     for x, y in pairs:
@@ -215,18 +204,12 @@ def _bind(measure: str | Any, k: int | None) -> Any:
     return get_measure(measure, **params) if isinstance(measure, str) else measure.bound(**params)
 
 
-def _explained(controls: Any, x: Space, reduce: Literal["first", "mean"]) -> Explained:
-    """What the controls explain of the items of x; they are paired with x like any space."""
-    several = isinstance(controls, list | tuple)
-    spaces = [
-        check_paired(x, as_space(one, f"control {number}", reduce))
-        for number, one in enumerate(controls if several else [controls])
-    ]
-    return explained_by([space.array(space.layers[-1]) for space in spaces])
-
-
-def _without(explained: Explained, space: Space) -> Space:
-    return replace(space, array=lambda layer: explained.residuals(space.array(layer), space.name))
+def _prepare(
+    controls: Controls | None, measure: Any, space: Space, role: Literal["x", "y"], **options: Any
+) -> Prepared:
+    if controls is None:
+        return Prepared.of(measure, space, role, **options)
+    return controls.prepare(measure, space, role, **options)
 
 
 def _compare_prepared(
@@ -257,7 +240,9 @@ def _compare_prepared(
         score=result.statistic,
         null_mean=result.mean,
         null_std=result.std,
-        pair_null_mean=_pair_null_mean(measure, x.states[best_x], y.states[best_y], x.space),
+        pair_null_mean=_pair_null_mean(
+            measure, x.states[best_x], y.states[best_y], x.space, question.controls
+        ),
         pvalue=result.pvalue,
         z=z_score(result.statistic, result.mean, result.std),
         chance_normalized=chance_normalized(result.statistic, result.mean, measure.spec.best),
@@ -285,8 +270,11 @@ def _interval_words(interval: Interval, n_pairs: int) -> str:
     return words if n_pairs == 1 else f"{words}; the selected layers are kept"
 
 
-def _pair_null_mean(measure: Any, a: Any, b: Any, space: Space) -> float | None:
-    if not hasattr(measure, "null_moments") or space.groups is not None:
+def _pair_null_mean(
+    measure: Any, a: Any, b: Any, space: Space, controls: Controls | None
+) -> float | None:
+    known = hasattr(measure, "null_moments") and space.groups is None
+    if not known or (controls is not None and controls.explained is not None):
         return None
     return float(measure.null_moments(a, b).mean)
 

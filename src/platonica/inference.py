@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from platonica.checks import check_resamples
 from platonica.errors import ParameterError, ShapeError
+from platonica.partialling import Controls, Refitted
 from platonica.prepared import Prepared
-from platonica.residuals import Explained
 from platonica.spaces import Space
 from platonica.stats import NullResult, check_level, exact_null, permutation_null
 from platonica.stats.exchange import Exchange
@@ -42,7 +42,7 @@ class Question:
     alpha: float = 0.05
     interval: float | None = None
     rng: int | np.random.Generator = 0
-    controls: Explained | None = None
+    controls: Controls | None = None
 
     def __post_init__(self) -> None:
         if self.null not in NULLS:
@@ -72,6 +72,12 @@ def run_null(
     at_x, at_y = at
     A = [x.states[i] for i in at_x]
     exchange = _exchange(question.exchange, x.space)
+    controls = question.controls
+    if controls is not None and question.null in ("exact-moments", "surrogate"):
+        raise ParameterError(
+            f"null={question.null!r} knows no controls: residuals agree a little because the same "
+            "was taken out of both; use null='permutation', which takes it out again every time"
+        )
     if question.null == "exact-moments":
         if len(at_x) * len(at_y) > 1:
             raise ParameterError(
@@ -92,8 +98,12 @@ def run_null(
     if question.null == "surrogate":
         features = [y.space.array(y.space.layers[j]) for j in at_y]
         return surrogate_null(measure, A, features, **options)
-    states = [y.states[j] for j in at_y]
-    return permutation_null(measure, A, states, stop_after=question.stop_after, **options)
+    options["stop_after"] = question.stop_after
+    if controls is not None and controls.explained is not None:
+        refitted = Refitted(measure, controls.explained)
+        result = permutation_null(refitted, A, refitted.states(y, at_y), **options)
+        return replace(result, exchange=f"residuals: {result.exchange}, controls fitted anew")
+    return permutation_null(measure, A, [y.states[j] for j in at_y], **options)
 
 
 def _exchange(exchange: Exchange | str, space: Space) -> Exchange:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from platonica.errors import DegenerateInputError, UnknownNameError
@@ -58,6 +58,20 @@ class Prepared:
         if all(state is None for state in states):
             raise DegenerateInputError(warnings[-1].removeprefix("left out: "))
         return cls(measure, space, role, tuple(states), tuple(warnings))
+
+    def mapped(self, change: Callable[[Any], Any]) -> Prepared:
+        """Change every state; a layer that cannot be changed is left out, and why is said."""
+        states: list[Any] = []
+        warnings = list(self.warnings)
+        for layer, state in zip(self.space.layers, self.states, strict=True):
+            try:
+                states.append(None if state is None else change(state))
+            except DegenerateInputError as error:
+                warnings.append(f"left out: {self.space.name}, layer {layer}: {error}")
+                states.append(None)
+        if all(state is None for state in states):
+            raise DegenerateInputError(warnings[-1].removeprefix("left out: "))
+        return replace(self, states=tuple(states), warnings=tuple(warnings))
 
     def choose(self, wanted: str) -> list[int]:
         """Indices of the layers to search."""

@@ -78,7 +78,7 @@ class Explained:
         )
 
 
-def explained_by(controls: Sequence[Any], *, share: float = 0.95) -> Explained:
+def explained_by(controls: Sequence[Any], *, share: float = 0.99) -> Explained:
     """Find the part of item space that controls explain.
 
     Every control is brought to the same total variance. The leading principal components that

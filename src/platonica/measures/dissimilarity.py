@@ -20,6 +20,7 @@ from platonica.distances import (
 )
 from platonica.errors import DegenerateInputError, ParameterError
 from platonica.exact_moments import GraphSummary, KernelSummary, graph_moments, kernel_moments
+from platonica.linalg import thin_svd
 from platonica.measures._base import Kind, MeasureBase, MeasureSpec, Moments
 from platonica.measures._stacks import STACK_BUDGET, half_products
 from platonica.rng import as_generator
@@ -62,6 +63,8 @@ class RdmState:
         As they came, for subsets.
     kind : {"features", "rdm"}
     folds : array or None
+    controls : tuple of RdmState
+        What was taken out of the vector.
     """
 
     source: Dissimilarities
@@ -72,6 +75,7 @@ class RdmState:
     features: Any
     kind: Kind
     folds: NDArray[Any] | None
+    controls: tuple[RdmState, ...] = ()
 
     @property
     def n_items(self) -> int:
@@ -199,6 +203,7 @@ class Rsa(MeasureBase):
             state,
             source=source,
             features=_taken(state, order, whole=True),
+            controls=tuple(self.permuted(control, order) for control in state.controls),
         )
         if state.pairs is not None:
             return self._filled(moved)
@@ -213,7 +218,43 @@ class Rsa(MeasureBase):
             labels = np.unique(folds)
             folds = np.repeat(labels, len(rows))
         features = _taken(state, rows, whole=False)
-        return self.prepare(features, folds=folds, kind=state.kind)
+        part = self.prepare(features, folds=folds, kind=state.kind)
+        if not state.controls:
+            return part
+        return self.partial(part, [self.subset(control, rows) for control in state.controls])
+
+    def partial(self, state: RdmState, controls: Sequence[RdmState]) -> RdmState:
+        """Take the dissimilarities of other spaces out: what `score` then gives is partial RSA.
+
+        Under permutation the residuals change places (Freedman and Lane 1983). Those of the
+        other side are orthogonal to the controls, so that no second regression is needed.
+
+        Parameters
+        ----------
+        state : RdmState
+        controls : sequence of RdmState
+            Of the same items.
+
+        Raises
+        ------
+        ParameterError
+            A comparison that is no correlation, or pairs that are a sample.
+        DegenerateInputError
+            The controls leave nothing.
+        """
+        if self.compare not in ("pearson", "spearman") or self.sample is not None:
+            raise ParameterError(
+                "controls are taken out of all dissimilarities or their ranks: partial rsa needs "
+                f"compare='pearson' or 'spearman' without sample, not {self.compare!r}"
+            )
+        vectors = [np.concatenate(list(control.parts())) for control in controls]
+        basis, _, _ = thin_svd(np.stack([v / np.linalg.norm(v) for v in vectors], axis=1))
+        whole = np.concatenate(list(state.parts()))
+        left = whole - basis @ (basis.T @ whole)
+        left -= basis @ (basis.T @ left)  # once more, for what rounding left
+        if left @ left <= 1e-20 * (whole @ whole):
+            raise DegenerateInputError("the controls explain its dissimilarities wholly")
+        return _normed(replace(state, controls=tuple(controls)), left, 0.0)
 
     def score_all(self, A: Sequence[RdmState], B: Sequence[RdmState]) -> F64:
         """Scores of all pairs of states, shape (len(A), len(B))."""
