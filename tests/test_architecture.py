@@ -26,6 +26,7 @@ TIERS = {
 WITHIN = {
     ("arrays", "errors"), ("checks", "errors"), ("checks", "arrays"), ("rng", "errors"),
     ("arrays", "rows"), ("checks", "rows"),
+    ("ceilings", "comparison"), ("ceilings", "results"), ("ceilings", "spaces"),
     ("comparison", "spaces"), ("comparison", "inference"), ("comparison", "partialling"),
     ("partialling", "prepared"),
     ("partialling", "spaces"), ("inference", "partialling"), ("inference", "prepared"),

@@ -17,7 +17,7 @@ _PUBLIC = {
     "extract": "platonica.sources.extraction",
     "open_features": "platonica.store",
 }
-_MODULES = ("errors", "measures", "sources", "stats", "store")
+_MODULES = ("ceilings", "errors", "measures", "sources", "stats", "store")
 
 __all__ = [
     "DIAGNOSTICS",
@@ -25,6 +25,7 @@ __all__ = [
     "Comparison",
     "Features",
     "__version__",
+    "ceilings",
     "compare",
     "errors",
     "extract",
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from platonica import errors, measures, sources, stats, store
+    from platonica import ceilings, errors, measures, sources, stats, store
     from platonica.comparison import compare
     from platonica.measures import DIAGNOSTICS, MEASURES
     from platonica.results import Comparison
