@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "platonica"
 
 # First part of a module's name inside the package -> tier; a tier imports only lower ones.
 TIERS = {
-    "errors": 0, "arrays": 0, "checks": 0, "rng": 0, "threads": 0, "rows": 0,
+    "errors": 0, "arrays": 0, "checks": 0, "rng": 0, "threads": 0, "rows": 0, "item_rows": 0,
     "linalg": 1, "residuals": 1, "neighbors": 1, "moments": 1,
     "distances": 1, "exact_moments": 1, "training": 1,
     "measures": 2, "stats": 2, "maps": 2, "store": 2,
@@ -25,7 +25,7 @@ TIERS = {
 # Inside a tier the order is stated; other siblings never import one another.
 WITHIN = {
     ("arrays", "errors"), ("checks", "errors"), ("checks", "arrays"), ("rng", "errors"),
-    ("arrays", "rows"), ("checks", "rows"),
+    ("arrays", "rows"), ("checks", "rows"), ("item_rows", "errors"),
     ("ceilings", "comparison"), ("ceilings", "results"), ("ceilings", "spaces"),
     ("comparison", "spaces"), ("comparison", "inference"), ("comparison", "partialling"),
     ("partialling", "prepared"),

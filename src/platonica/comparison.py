@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from platonica.errors import ParameterError
 from platonica.inference import Layers, Null, Question, find_interval, run_null
 from platonica.measures import Kind, get_measure
 from platonica.partialling import Controls, find_controls
 from platonica.prepared import Prepared
 from platonica.results import Comparison, Side
-from platonica.spaces import Space, as_space, check_paired
+from platonica.spaces import Rule, Space, as_space, check_paired
 from platonica.stats import NullResult, chance_normalized, gated, gated_above, z_score
 from platonica.stats.exchange import Exchange
 from platonica.stats.intervals import Interval
@@ -38,7 +39,7 @@ def compare(
     alpha: float = 0.05,
     interval: float | None = None,
     controls: Any = None,
-    reduce: Literal["first", "mean"] = "first",
+    reduce: Rule = "first",
     folds: Sequence[int] | None = None,
     kind: Kind | tuple[Kind, Kind] = "features",
     rng: int | np.random.Generator = 0,
@@ -83,8 +84,11 @@ def compare(
         Spaces of the same items (of Features, the last layer). What they explain linearly is
         taken out of X and Y; for `rsa`, their dissimilarities out of those of X and Y (partial
         RSA). With ``kind="rdm"`` they are dissimilarities too.
-    reduce : {"first", "mean"}
-        What stands for an item with several rows (captions): the first, or their mean.
+    reduce : {"first", "mean", "pool", "set", "expand"}
+        What stands for an item with several rows (captions): the first; their mean; the mean of
+        the rows at length 1; or, for measures of neighbour lists, all of them: as a set, of which
+        the nearest row counts, or (`mutual_knn`) each with neighbours of its own, averaged within
+        the item. Rows of an item are never each other's neighbours. It is part of the result.
     folds : sequence of length n_items, optional
         The split of the items, for the measures that fit on some and score on others.
     kind : {"features", "rdm"} or a pair of them
@@ -153,7 +157,7 @@ def compare_many(
     alpha: float = 0.05,
     interval: float | None = None,
     controls: Any = None,
-    reduce: Literal["first", "mean"] = "first",
+    reduce: Rule = "first",
     rng: int = 0,
 ) -> Iterator[Comparison]:
     """Compare many pairs of spaces; every space is prepared once, not once a pair.
@@ -207,6 +211,13 @@ def _bind(measure: str | Any, k: int | None) -> Any:
 def _prepare(
     controls: Controls | None, measure: Any, space: Space, role: Literal["x", "y"], **options: Any
 ) -> Prepared:
+    known = getattr(measure, "row_rules", ())
+    if space.reduce in ("set", "expand") and space.reduce not in known:
+        rules = ", ".join(repr(rule) for rule in ("first", "mean", "pool", *known))
+        raise ParameterError(
+            f"{measure.spec.name} cannot compare items of several rows by "
+            f"reduce={space.reduce!r}; it can by {rules}"
+        )
     if controls is None:
         return Prepared.of(measure, space, role, **options)
     return controls.prepare(measure, space, role, **options)
@@ -250,6 +261,7 @@ def _compare_prepared(
         interval=None if interval is None else (interval.low, interval.high),
         interval_method=None if interval is None else _interval_words(interval, n_pairs),
         n_items=x.space.n_items,
+        reduce=x.space.reduce or y.space.reduce,
         layer_x=x.space.layers[best_x],
         layer_y=y.space.layers[best_y],
         n_layer_pairs=n_pairs,

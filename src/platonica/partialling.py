@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from platonica.errors import ParameterError
 from platonica.measures import Kind
 from platonica.prepared import Prepared
 from platonica.residuals import Explained, explained_by
-from platonica.spaces import Space, as_space, check_paired
+from platonica.spaces import Rule, Space, as_space, check_paired
 
 __all__ = ["Controls", "Refitted", "find_controls"]
 
@@ -47,7 +48,7 @@ def find_controls(
     measure: Any,
     controls: Any,
     x: Space,
-    reduce: Literal["first", "mean"] = "first",
+    reduce: Rule = "first",
     kind: Kind = "features",
 ) -> Controls | None:
     """Find how a measure takes controls out.
@@ -61,7 +62,8 @@ def find_controls(
     controls : None, array, Features, or a list of them
         Of the same items as x; of several layers the last counts.
     x : Space
-    reduce : {"first", "mean"}
+    reduce : Rule
+        What stands for an item with several rows.
     kind : {"features", "rdm"}
         What the controls hold.
 
@@ -69,9 +71,16 @@ def find_controls(
     ------
     PairingError, ShapeError
         Other items than those of x.
+    ParameterError
+        Items of several rows that are compared as such.
     """
     if controls is None:
         return None
+    if reduce in ("set", "expand"):
+        raise ParameterError(
+            f"controls are taken out of one row an item, not of all rows (reduce={reduce!r}); use "
+            "reduce='first', 'mean' or 'pool'"
+        )
     several = controls if isinstance(controls, list | tuple) else [controls]
     spaces = [
         check_paired(x, as_space(one, f"control {number}", reduce))

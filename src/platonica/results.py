@@ -55,6 +55,8 @@ class Comparison:
     interval_method : str or None
         Its level, and how it was computed.
     n_items : int
+    reduce : str or None
+        What stood for an item with several rows; None where every item has one.
     layer_x, layer_y : str
         The selected pair of layers.
     n_layer_pairs : int
@@ -89,6 +91,7 @@ class Comparison:
     interval: tuple[float, float] | None
     interval_method: str | None
     n_items: int
+    reduce: str | None
     layer_x: str
     layer_y: str
     n_layer_pairs: int

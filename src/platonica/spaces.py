@@ -12,7 +12,12 @@ from platonica.errors import PairingError, ParameterError, ShapeError
 from platonica.store import Features
 from platonica.store.view import LayerView
 
-__all__ = ["Space", "as_space", "check_paired"]
+__all__ = ["RULES", "Rule", "Space", "as_space", "check_paired"]
+
+Rule = Literal["first", "mean", "pool", "set", "expand"]
+"""What stands for an item with several rows, see `platonica.compare`."""
+
+RULES = ("first", "mean", "pool", "set", "expand")
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class Space:
     groups : tuple, or None
         The group of each item.
     fingerprint : str or None
+    reduce : str or None
+        What stands for an item with several rows; None where each has one.
     """
 
     name: str
@@ -40,9 +47,10 @@ class Space:
     item_ids: tuple[str, ...] | None = None
     groups: tuple[Hashable, ...] | None = None
     fingerprint: str | None = None
+    reduce: str | None = None
 
 
-def as_space(X: Any, name: str, reduce: Literal["first", "mean"] = "first") -> Space:
+def as_space(X: Any, name: str, reduce: Rule = "first") -> Space:
     """See an array, a mapping or list of layers, or Features as a space.
 
     Raises
@@ -52,17 +60,18 @@ def as_space(X: Any, name: str, reduce: Literal["first", "mean"] = "first") -> S
     ParameterError
         A ``reduce`` that does not exist.
     """
-    if reduce not in ("first", "mean"):
-        raise ParameterError(f"reduce must be 'first' or 'mean', not {reduce!r}")
+    if reduce not in RULES:
+        raise ParameterError(f"reduce must be one of {', '.join(RULES)}, not {reduce!r}")
     if isinstance(X, Features):
         return Space(
             name=X.model or name,
             layers=tuple(X.layer_names),
-            array=lambda layer: X.view(layer, reduce),
+            array=lambda layer: _layer(X, layer, reduce),
             n_items=X.n_items,
             item_ids=tuple(X.item_ids),
             groups=None if _ungrouped(X.groups) else tuple(X.groups or ()),
             fingerprint=X.fingerprint,
+            reduce=None if X.n_rows == X.n_items else reduce,
         )
     if isinstance(X, Mapping):
         layers = {str(key): value for key, value in X.items()}
@@ -106,6 +115,13 @@ def check_paired(x: Space, y: Space) -> Space:
     if x.groups != ordered.groups:
         raise PairingError(f"{x.name} and {y.name} put their items into different groups")
     return ordered
+
+
+def _layer(X: Features, layer: str, reduce: Rule) -> Any:
+    """One layer, still unread where every item is one row in the end."""
+    if reduce == "set" or reduce == "expand":
+        return X.view(layer) if X.n_rows == X.n_items else X.item_rows(layer, reduce)
+    return X.view(layer, reduce)
 
 
 def _reordered(x: Space, y: Space) -> Space:

@@ -176,7 +176,10 @@ def test_the_reported_command_gives_the_same_records(files):
         (["compare", "file:a.npy", "file:b.npy", "--alpha", "1e-4"], ["at least 9999"]),
         (["compare", "file:a.npy", "file:b.npy", "--interval", "95"], ["between 0 and 1"]),
         (["compare", "file:a.npy", "file:b.npy", "--control", "nonsense"], ["nonsense"]),
-        (["compare", "file:a.npy", "file:b.npy", "--reduce", "max"], ["first or mean"]),
+        (
+            ["compare", "file:a.npy", "file:b.npy", "--reduce", "max"],
+            ["first, mean, pool"],
+        ),
         (["compare", "file:a.npy", "file:b.npy", "--data", "stamp"], ["did you mean stamps"]),
         (["compare", "file:a.npy", "file:short.npy"], ["in common"]),
         (["compare", "file:a.npy", "file:nan.npy"], ["NaN", "row 3"]),

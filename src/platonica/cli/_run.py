@@ -26,6 +26,7 @@ from platonica.sources.data import load_data
 from platonica.sources.extraction import extract
 from platonica.sources.models import resolve_model
 from platonica.sources.models.file import is_file_name, open_file
+from platonica.spaces import RULES
 from platonica.stats.multiplicity import adjust_pvalues
 from platonica.stats.selection import WORDS
 from platonica.store import Features, RecordCache, default_root, digest
@@ -191,8 +192,8 @@ def _check(settings: Settings) -> None:
         raise ParameterError(f"--select must be one of {', '.join(WORDS)}, not {settings.select!r}")
     if settings.adjust not in ("bh", "by", "holm", "none"):
         raise ParameterError(f"--adjust must be bh, by, holm or none, not {settings.adjust!r}")
-    if settings.reduce not in ("first", "mean"):
-        raise ParameterError(f"--reduce must be first or mean, not {settings.reduce!r}")
+    if settings.reduce not in RULES:
+        raise ParameterError(f"--reduce must be one of {', '.join(RULES)}, not {settings.reduce!r}")
 
 
 def _check_sizes(measures: Iterable[Any], data: Data | None, settings: Settings) -> None:

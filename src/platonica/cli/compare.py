@@ -49,7 +49,7 @@ def compare(
         str, typer.Option(help="p over all pairs of a measure: bh, by, holm or none.")
     ] = "bh",
     reduce: Annotated[
-        str, typer.Option(help="An item's several captions: first, or mean of features.")
+        str, typer.Option(help="An item's several captions: first, mean, pool, set or expand.")
     ] = "first",
     seed: Annotated[int, typer.Option(help="Seed of the permutations.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Payloads a forward pass.")] = 32,

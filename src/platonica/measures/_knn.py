@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,17 @@ from numpy.typing import NDArray
 from platonica.checks import check_features, check_k
 from platonica.errors import ParameterError
 from platonica.exact_moments import GraphSummary
+from platonica.item_rows import ItemRows
 from platonica.measures._base import Kind, MeasureBase
 from platonica.measures._prh import Compat, check_compat, prh_features
-from platonica.neighbors import KnnGraph, approximate_knn_graph, knn_graph, relabel, restrict
+from platonica.neighbors import (
+    KnnGraph,
+    approximate_knn_graph,
+    item_graph,
+    knn_graph,
+    relabel,
+    restrict,
+)
 
 __all__ = ["KnnMeasure", "KnnState", "PrhKnnMeasure", "common_neighbors", "shared_counts"]
 
@@ -33,13 +41,13 @@ class KnnState:
     ----------
     graph : KnnGraph
         Neighbours of every item, nearest first.
-    features : array of shape (n_items, n_features)
+    features : array of shape (n_items, n_features), or ItemRows
         A reference, for the rows that a subset leaves short of neighbours.
     groups : tuple or None
     """
 
     graph: KnnGraph
-    features: NDArray[Any]
+    features: Any
     groups: tuple[Any, ...] | None
 
     @property
@@ -62,6 +70,9 @@ class KnnState:
 class KnnMeasure(MeasureBase):
     """Three of the four verbs, for any measure that compares neighbour lists."""
 
+    row_rules: ClassVar[tuple[str, ...]] = ()
+    """How items of several rows can be compared, beside one row for each."""
+
     k: int = 10
     search: Literal["approximate"] | None = None
 
@@ -81,6 +92,9 @@ class KnnMeasure(MeasureBase):
     ) -> KnnState:
         """Build the exact neighbour graph, once a space."""
         self._check_input(folds, kind)
+        if isinstance(X, ItemRows):
+            of_items: KnnState = self._of_items(X, None if groups is None else tuple(groups), role)
+            return of_items
         X = check_features(X, min_items=self.spec.min_items)
         k = check_k(self.k, len(X))
         rows = X if check_compat(self._parity) is None else prh_features(X, self._parity)
@@ -97,6 +111,17 @@ class KnnMeasure(MeasureBase):
                 f"{self.search!r}"
             )
         return approximate_knn_graph(rows, k, metric="cosine")
+
+    def _of_items(self, X: ItemRows, groups: tuple[Any, ...] | None, role: str) -> Any:
+        """Lists of items with several rows each, where lists are all that the measure needs."""
+        if X.how not in self.row_rules or self._parity is not None or self.search is not None:
+            rules = ", ".join(repr(rule) for rule in ("first", "mean", "pool", *self.row_rules))
+            raise ParameterError(
+                f"{self.spec.name} cannot compare items of several rows by reduce={X.how!r} "
+                f"(with these parameters); it can by {rules}"
+            )
+        graph = item_graph(X, check_k(self.k, len(X)), groups)
+        return self._state(KnnState(graph, X, groups), role)
 
     def _state(self, state: KnnState, role: str) -> KnnState:
         """Add what a measure needs beside the lists; nothing unless it says so."""
@@ -116,7 +141,9 @@ class KnnMeasure(MeasureBase):
         """Neighbours among the chosen rows only."""
         groups = None if state.groups is None else tuple(state.groups[i] for i in rows)
         check_k(self.k, len(rows))
-        if self._parity is not None:  # the rows that are left clip at another value
+        # in parity the rows that are left clip at another value; of several rows each item has
+        # lists too short to take items out of
+        if self._parity is not None or isinstance(state.features, ItemRows):
             return self.prepare(state.features[rows], groups=groups)
         graph = restrict(state.graph, state.features, rows, self.k, groups=state.groups)
         return self._state(KnnState(graph, state.features[rows], groups), "x")
@@ -133,6 +160,9 @@ class KnnMeasure(MeasureBase):
         tied = graph.n_tied_rows
         if not tied:
             return said
+        if isinstance(state.features, ItemRows):
+            rows = len(state.features.rows)
+            return [*said, f"{tied} of {rows} rows have a neighbour that is tied with one left out"]
         share = graph.n_arbitrary / (state.n_items * self.k)
         return [
             *said,

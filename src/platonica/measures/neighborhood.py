@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from platonica.checks import check_k
 from platonica.errors import ParameterError
 from platonica.exact_moments import cycle_mean, graph_moments, jaccard_mean
+from platonica.item_rows import ItemRows
 from platonica.measures._base import MeasureSpec, Moments, Move
+from platonica.measures._expanded import ExpandedState, expanded, shared_weights
 from platonica.measures._knn import KnnMeasure, KnnState, PrhKnnMeasure, shared_counts
 from platonica.measures._overlap import shared_edges, shared_edges_permuted
 from platonica.measures._prh import Compat
+from platonica.neighbors import row_graph
 
 __all__ = ["CycleKnn", "JaccardKnn", "MutualKnn", "cycle_knn", "jaccard_knn", "mutual_knn"]
 
@@ -43,8 +47,25 @@ class MutualKnn(PrhKnnMeasure):
         reference="Huh, Cheung, Wang & Isola 2024, arXiv:2405.07987",
     )
 
+    row_rules: ClassVar[tuple[str, ...]] = ("set", "expand")
+
+    def _of_items(self, X: ItemRows, groups: tuple[Any, ...] | None, role: str) -> Any:
+        if X.how != "expand" or self.compat is not None or self.search is not None:
+            return super()._of_items(X, groups, role)
+        return expanded(row_graph(X, check_k(self.k, len(X)), groups), X, groups)
+
+    def permuted(self, state: Any, order: NDArray[np.int64]) -> Any:
+        """Relabel the graph in O(n k)."""
+        if not isinstance(state, ExpandedState):
+            return super().permuted(state, order)
+        groups = None if state.groups is None else tuple(state.groups[i] for i in order)
+        shares = state.shares[order][:, order]
+        return replace(state, features=state.features[order], groups=groups, shares=shares)
+
     def score(self, a: KnnState, b: KnnState) -> float:
         """Mean share of common neighbours."""
+        if isinstance(a, ExpandedState) or isinstance(b, ExpandedState):
+            return float(self.score_all([a], [b])[0, 0])
         return shared_edges(a.graph.indices, b.graph.indices) / (a.n_items * self.k)
 
     def score_all(self, A: Sequence[KnnState], B: Sequence[KnnState]) -> NDArray[np.float64]:
@@ -62,6 +83,8 @@ class MutualKnn(PrhKnnMeasure):
         -------
         array of shape (len(orders), len(A), len(B))
         """
+        if any(isinstance(state, ExpandedState) for state in (*A, *B)):
+            return shared_weights(A, B, orders) / (A[0].n_items * self.k)
         counts = shared_edges_permuted(
             [a.graph.indices for a in A], [b.graph.indices for b in B], orders
         )
@@ -78,7 +101,7 @@ class MutualKnn(PrhKnnMeasure):
             mean=self.k / (a.n_items - 1),
             variance=lambda: graph_moments(a.arc_pairs, b.arc_pairs).over(edges).variance,
             skewness=lambda: graph_moments(a.arc_triples, b.arc_triples).skewness,
-            step=1 / edges,
+            step=0.0 if isinstance(a, ExpandedState) or isinstance(b, ExpandedState) else 1 / edges,
         )
 
 
@@ -101,6 +124,8 @@ class JaccardKnn(KnnMeasure):
         summary="common neighbours over all neighbours that either space names, item by item",
         reference="Wang, Stansbury, Tinati 2020; Klabunde et al. 2024, arXiv:2305.06329",
     )
+
+    row_rules: ClassVar[tuple[str, ...]] = ("set",)
 
     def score(self, a: KnnState, b: KnnState) -> float:
         """Mean over items of |common| / |named by either|."""
@@ -132,6 +157,8 @@ class CycleKnn(PrhKnnMeasure):
         summary="share of items that a neighbour in Y has among its own neighbours in X",
         reference="Huh, Cheung, Wang & Isola 2024, arXiv:2405.07987, code",
     )
+
+    row_rules: ClassVar[tuple[str, ...]] = ("set",)
 
     def score(self, a: KnnState, b: KnnState) -> float:
         """Share of items i that are an X-neighbour of one of their Y-neighbours."""

@@ -45,6 +45,8 @@ class LcsKnn(PrhKnnMeasure):
         reference="Huh, Cheung, Wang & Isola 2024, arXiv:2405.07987",
     )
 
+    row_rules: ClassVar[tuple[str, ...]] = ("set",)
+
     def score(self, a: KnnState, b: KnnState) -> float:
         """Mean length over k."""
         total = sum(int(_lcs(same).sum()) for _, same in _lists(a, b))
@@ -71,6 +73,8 @@ class EditKnn(PrhKnnMeasure):
         reference="Huh, Cheung, Wang & Isola 2024, arXiv:2405.07987",
     )
 
+    row_rules: ClassVar[tuple[str, ...]] = ("set",)
+
     def score(self, a: KnnState, b: KnnState) -> float:
         """One minus the mean Levenshtein distance over k."""
         edits = sum(int(_edits(same).sum()) for _, same in _lists(a, b))
@@ -96,6 +100,8 @@ class RankSimilarity(KnnMeasure):
         summary="agreement of the ranks of common neighbours, whatever their number",
         reference="Wang, Stansbury, Tinati 2020; Klabunde et al. 2024, arXiv:2305.06329",
     )
+
+    row_rules: ClassVar[tuple[str, ...]] = ("set",)
 
     def score(self, a: KnnState, b: KnnState) -> float:
         """Mean over items of the weighted agreement over its largest possible value."""

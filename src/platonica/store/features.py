@@ -20,9 +20,10 @@ from platonica.errors import (
     ShapeError,
     UnknownNameError,
 )
+from platonica.item_rows import ItemRows
 from platonica.store import shards
 from platonica.store.manifest import Layer, Manifest, make_plan
-from platonica.store.view import LayerView
+from platonica.store.view import LayerView, Reduce
 
 __all__ = ["Features", "Read"]
 
@@ -216,16 +217,17 @@ class Features:
         """Number of parameters of the model, where known."""
         return self.manifest.n_parameters
 
-    def array(self, layer: str, reduce: Literal["first", "mean"] | None = "first") -> NDArray[Any]:
+    def array(self, layer: str, reduce: Reduce | None = "first") -> NDArray[Any]:
         """Features of one layer.
 
         Parameters
         ----------
         layer : str
             One of `layer_names`.
-        reduce : {"first", "mean"} or None, default "first"
-            What stands for an item with several rows: its first row, or their mean (taken in
-            float64). With None, all rows; `item_index` says whose they are.
+        reduce : {"first", "mean", "pool"} or None, default "first"
+            What stands for an item with several rows: its first row, their mean (taken in
+            float64), or the mean of the rows at length 1. With None, all rows; `item_index` says
+            whose they are.
 
         Returns
         -------
@@ -240,27 +242,29 @@ class Features:
         StoreError
             A shard cannot be read.
         """
-        if layer not in self.layer_names:
-            raise UnknownNameError.among(f"layer of {self.model}", layer, self.layer_names)
-        if reduce not in ("first", "mean", None):
-            raise ParameterError(f"reduce must be 'first', 'mean' or None, not {reduce!r}")
-        rows = self._read(shards.LAYER + layer)
-        if reduce is None or self.n_rows == self.n_items:
-            return rows
-        first, counts = self._spans
-        if reduce == "first":
-            return rows[first]
-        sums = np.add.reduceat(rows, first, axis=0, dtype=np.float64)
-        return (sums / counts[:, None]).astype(rows.dtype)
+        if reduce is not None:
+            return np.asarray(self.view(layer, reduce))
+        self._check_layer(layer)
+        return self._read(shards.LAYER + layer)
 
-    def view(self, layer: str, reduce: Literal["first", "mean"] = "first") -> LayerView:
+    def item_rows(self, layer: str, how: Literal["set", "expand"]) -> ItemRows:
+        """Features of all rows of one layer, for measures that compare items of several rows.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such layer.
+        """
+        return ItemRows(self.array(layer, None), self._spans[1], how)
+
+    def view(self, layer: str, reduce: Reduce = "first") -> LayerView:
         """One layer whose rows are read when they are asked for.
 
         Parameters
         ----------
         layer : str
             One of `layer_names`.
-        reduce : {"first", "mean"}, default "first"
+        reduce : {"first", "mean", "pool"}, default "first"
             As in `array`.
 
         Returns
@@ -275,19 +279,22 @@ class Features:
         ParameterError
             Another ``reduce``.
         """
-        if layer not in self.layer_names:
-            raise UnknownNameError.among(f"layer of {self.model}", layer, self.layer_names)
-        if reduce not in ("first", "mean"):
-            raise ParameterError(f"reduce must be 'first' or 'mean', not {reduce!r}")
+        self._check_layer(layer)
+        if reduce not in ("first", "mean", "pool"):
+            raise ParameterError(f"reduce must be 'first', 'mean' or 'pool', not {reduce!r}")
         name, width = shards.LAYER + layer, self.layers[self.layer_names.index(layer)].n_features
         assert width is not None, "a manifest that can be opened states every width"
         return LayerView(
             lambda rows: _read_rows(self._read, name, rows),
             *self._spans,
-            mean=reduce == "mean",
+            reduce=reduce,
             n_features=width,
             dtype=np.dtype(self.manifest.plan.dtype),
         )
+
+    def _check_layer(self, layer: str) -> None:
+        if layer not in self.layer_names:
+            raise UnknownNameError.among(f"layer of {self.model}", layer, self.layer_names)
 
     def side(self, name: str) -> NDArray[Any]:
         """One side result, such as the loss of each text: array of shape (n_rows,).

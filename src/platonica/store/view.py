@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LayerView"]
+from platonica.errors import DegenerateInputError
+
+__all__ = ["LayerView", "Reduce"]
 
 Index = NDArray[np.int64]
+Reduce = Literal["first", "mean", "pool"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,8 @@ class LayerView:
         From stored rows, a slice or an array of positions, to their values.
     first, counts : arrays of shape (n_items,)
         First stored row of each item, and how many it has.
-    mean : bool
-        An item is the mean of its rows, not the first of them.
+    reduce : {"first", "mean", "pool"}
+        An item is the first of its rows, their mean, or the mean of its rows at length 1.
     n_features : int
     dtype : numpy.dtype
     """
@@ -33,7 +36,7 @@ class LayerView:
     read: Callable[[slice | Index], NDArray[Any]]
     first: Index
     counts: Index
-    mean: bool
+    reduce: Reduce
     n_features: int
     dtype: np.dtype[Any]
 
@@ -52,17 +55,29 @@ class LayerView:
     def read_rows(self, rows: slice | Index) -> NDArray[Any]:
         """Features of some items, and nothing read that they do not need."""
         first, counts = self.first[rows], self.counts[rows]
-        if not self.mean or (counts == 1).all():
+        if self.reduce == "first" or (counts == 1).all():
             together = len(first) > 0 and (np.diff(first) == 1).all()
             return self.read(slice(int(first[0]), int(first[-1]) + 1) if together else first)
         starts = np.cumsum(counts) - counts
         every = np.arange(counts.sum()) - np.repeat(starts - first, counts)
-        sums = np.add.reduceat(self.read(every), starts, axis=0, dtype=np.float64)
+        values = self.read(every)
+        if self.reduce == "pool":
+            values = _at_length_one(values)
+        sums = np.add.reduceat(values, starts, axis=0, dtype=np.float64)
         means: NDArray[Any] = (sums / counts[:, None]).astype(self.dtype)
         return means
 
     def take(self, rows: Index) -> LayerView:
         """Some items, in that order, still unread."""
         return LayerView(
-            self.read, self.first[rows], self.counts[rows], self.mean, self.n_features, self.dtype
+            self.read, self.first[rows], self.counts[rows], self.reduce, self.n_features, self.dtype
         )
+
+
+def _at_length_one(rows: NDArray[Any]) -> NDArray[np.float64]:
+    values = rows.astype(np.float64)
+    lengths = np.sqrt(np.einsum("ij,ij->i", values, values))
+    if not lengths.all():
+        raise DegenerateInputError("a row of zeros has no direction: reduce='pool' cannot take it")
+    values /= lengths[:, None]
+    return values
