@@ -18,7 +18,7 @@ TIERS = {
     "distances": 1, "exact_moments": 1, "training": 1,
     "measures": 2, "stats": 2, "maps": 2, "store": 2,
     "spaces": 3, "prepared": 3, "inference": 3, "partialling": 3, "results": 3, "comparison": 3,
-    "sources": 3, "ceilings": 3,
+    "sources": 3, "ceilings": 3, "galleries": 3,
     "sweeping": 4, "stitching": 4, "bridge": 4, "translation": 4,
     "studies": 5, "report": 6, "cli": 7, "__main__": 8,
 }  # fmt: skip
@@ -26,7 +26,8 @@ TIERS = {
 WITHIN = {
     ("arrays", "errors"), ("checks", "errors"), ("checks", "arrays"), ("rng", "errors"),
     ("arrays", "rows"), ("checks", "rows"), ("item_rows", "errors"),
-    ("ceilings", "comparison"), ("ceilings", "results"), ("ceilings", "spaces"),
+    ("galleries", "prepared"), ("galleries", "spaces"), ("ceilings", "comparison"),
+    ("ceilings", "results"), ("ceilings", "spaces"),
     ("comparison", "spaces"), ("comparison", "inference"), ("comparison", "partialling"),
     ("partialling", "prepared"),
     ("partialling", "spaces"), ("inference", "partialling"), ("inference", "prepared"),

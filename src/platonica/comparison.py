@@ -79,7 +79,8 @@ def compare(
     alpha : float in (0, 1), default 0.05
         Level of the gated score; fewer permutations than it needs are refused.
     interval : float in (0, 1), optional
-        Level of an interval of the score of the selected layers, from subsets of the items.
+        Level of an interval of the score of the selected layers: from subsets of the items for
+        measures of k neighbours, from a jackknife over blocks of items for all others.
     controls : array, Features, or a list of them, optional
         Spaces of the same items (of Features, the last layer). What they explain linearly is
         taken out of X and Y; for `rsa`, their dissimilarities out of those of X and Y (partial

@@ -15,7 +15,15 @@ from platonica.prepared import Prepared
 from platonica.spaces import Space
 from platonica.stats import NullResult, check_level, exact_null, permutation_null
 from platonica.stats.exchange import Exchange
-from platonica.stats.intervals import Interval, check_interval_level, score_interval, subset_scores
+from platonica.stats.intervals import (
+    BlockScores,
+    Interval,
+    SubsetScores,
+    check_interval_level,
+    jackknife_scores,
+    score_interval,
+    subset_scores,
+)
 from platonica.stats.selection import Select
 from platonica.stats.surrogate import surrogate_null
 
@@ -26,6 +34,8 @@ Null = Literal["auto", "permutation", "exact-moments", "surrogate"]
 Progress = Callable[[int, int], None]
 
 NULLS = ("auto", "permutation", "exact-moments", "surrogate")
+N_BLOCKS = 20
+"""Blocks of items that the jackknife leaves out, one at a time."""
 EXCHANGES = ("auto", "within", "blocks:SIZE", "shifts")
 
 
@@ -153,12 +163,20 @@ def find_interval(
     drawn = _drawn(question.exchange, x.space)
     if drawn.circular:
         return None, ["no interval: items of a series depend; ask for exchange='blocks:SIZE'"]
-    pair = x.for_subsets(best[0]), y.for_subsets(best[1])
+    pair = [(x.for_subsets(best[0]), y.for_subsets(best[1]))]
+    resampled: SubsetScores | BlockScores
     try:
-        subsets = subset_scores(measure, [pair], exchange=drawn, rng=question.rng)
+        # neighbour lists are not smooth in the items, and a jackknife would be a third too wide
+        if "k" in measure.params:
+            resampled = subset_scores(measure, pair, exchange=drawn, rng=question.rng)
+        else:
+            blocks = min(N_BLOCKS, len(drawn.units))
+            resampled = jackknife_scores(
+                measure, pair, exchange=drawn, n_blocks=blocks, rng=question.rng
+            )
     except ShapeError as error:
         return None, [f"no interval: {error}"]
-    return score_interval(result.statistic, subsets, level=question.interval), []
+    return score_interval(result.statistic, resampled, level=question.interval), []
 
 
 def _drawn(exchange: Exchange | str, space: Space) -> Exchange:

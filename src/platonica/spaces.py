@@ -49,6 +49,10 @@ class Space:
     fingerprint: str | None = None
     reduce: str | None = None
 
+    def only(self, layer: str) -> Space:
+        """The same space with a single layer."""
+        return replace(self, layers=(layer,))
+
 
 def as_space(X: Any, name: str, reduce: Rule = "first") -> Space:
     """See an array, a mapping or list of layers, or Features as a space.

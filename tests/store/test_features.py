@@ -98,7 +98,7 @@ def test_names_that_are_not_there(features):
         features.array("z")
     with pytest.raises(UnknownNameError, match="unknown side result of m 'lost'; did you mean"):
         features.side("lost")
-    with pytest.raises(ParameterError, match="'first', 'mean' or None, not 'max'"):
+    with pytest.raises(ParameterError, match="'first', 'mean' or 'pool', not 'max'"):
         features.array("x", reduce="max")
 
 

@@ -8,6 +8,7 @@ import typer
 
 import platonica
 from platonica.cli.compare import compare
+from platonica.cli.curve import curve
 from platonica.cli.data import data
 from platonica.cli.doctor import doctor
 from platonica.cli.extract import extract
@@ -43,6 +44,6 @@ def _options(
     """Take the options that stand before a command."""
 
 
-for command in (compare, extract, data, measures, report, doctor):
+for command in (compare, curve, extract, data, measures, report, doctor):
     app.command()(command)
 app.add_typer(models_app, name="models")

@@ -16,16 +16,13 @@ from typing import Any, Literal
 
 import platonica
 from platonica.checks import check_k
+from platonica.cli._features import load_features, open_sources
 from platonica.cli._progress import progress_bar
 from platonica.comparison import compare_many
 from platonica.errors import ParameterError
 from platonica.inference import NULLS, Question
 from platonica.measures import get_measure
-from platonica.sources._contracts import Data, ModelCard
-from platonica.sources.data import load_data
-from platonica.sources.extraction import extract
-from platonica.sources.models import resolve_model
-from platonica.sources.models.file import is_file_name, open_file
+from platonica.sources._contracts import Data
 from platonica.spaces import RULES
 from platonica.stats.multiplicity import adjust_pvalues
 from platonica.stats.selection import WORDS
@@ -129,18 +126,17 @@ def run_comparisons(settings: Settings) -> dict[str, Any]:
     """
     _check(settings)
     bound = {name: _bind(name, settings) for name in settings.measures}
-    sources = {name: _source(name) for name in (*settings.names, *settings.controls)}
-    needs_data = [name for name, source in sources.items() if not isinstance(source, Features)]
-    if needs_data and settings.data is None:
-        raise ParameterError(f"{needs_data[0]} needs --data; see `platonica data`")
+    sources, data = open_sources((*settings.names, *settings.controls), settings.data)
     if settings.out is not None:
         check_writable(settings.out)
-    data = load_data(settings.data) if settings.data is not None else None
     _check_sizes(bound.values(), data, settings)
-    features = {
-        name: source if isinstance(source, Features) else _extract(name, source, data, settings)
-        for name, source in sources.items()
-    }
+    features = load_features(
+        sources,
+        data,
+        store=settings.store,
+        batch_size=settings.batch_size,
+        on_bad_item=settings.on_bad_item,
+    )
     if settings.on_bad_item == "skip":
         features = _common_items(features)
     cache = RecordCache((settings.store or default_root()) / "comparisons")
@@ -211,23 +207,6 @@ def _bind(name: str, settings: Settings) -> Any:
         return measure
     having = [n for n in settings.measures if "k" in get_measure(n).params]
     return get_measure(name, k=settings.k) if name in having or not having else measure
-
-
-def _source(name: str) -> ModelCard | Features:
-    return open_file(name) if is_file_name(name) else resolve_model(name)
-
-
-def _extract(name: str, card: ModelCard, data: Data | None, settings: Settings) -> Features:
-    assert data is not None
-    with progress_bar(name) as progress:
-        return extract(
-            card,
-            data,
-            batch_size=settings.batch_size,
-            store=settings.store,
-            on_bad_item=settings.on_bad_item,
-            progress=progress,
-        )
 
 
 def _records(
