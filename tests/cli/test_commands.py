@@ -137,6 +137,23 @@ def test_nulls_by_name_and_a_warning_where_no_pair_can_survive_the_correction(fi
     assert "--null 59 would be enough for one" in done.stderr
 
 
+def test_curves_are_those_of_the_api_and_are_drawn(files):
+    from platonica.galleries import gallery_curves
+
+    a, b, c = (np.load(files / f"{name}.npy") for name in "abc")
+    options = ["--ceiling", "file:c.npy", "-k", "5", "--galleries", "3", "--out", "curves"]
+    done = platonica("curve", "file:a.npy", "file:b.npy", *options, "--json", cwd=files)
+    found = json.loads(done.stdout)
+    pairs = {"file:a.npy x file:b.npy": (a, b), "ceiling: file:a.npy x file:c.npy": (a, c)}
+    assert found == [one.to_dict() for one in gallery_curves(pairs, k=5, n_galleries=3)]
+    assert json.loads((files / "curves" / "curves.json").read_text())["curves"] == found
+    assert "<svg" in (files / "curves" / "curves.svg").read_text()
+    shown = platonica("curve", "file:a.npy", "file:b.npy", "-k", "5", cwd=files).stdout
+    assert f"{found[0]['points'][0]['score']:.3f}" in shown
+    refused(platonica("curve", "file:a.npy", "file:b.npy", "--hold", "n", cwd=files), "hold must")
+    refused(platonica("curve", "file:a.npy", "control:pixels", cwd=files), "needs --data")
+
+
 def test_the_reported_command_gives_the_same_records(files):
     import shlex
 
