@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from platonica.checks import check_resamples
-from platonica.errors import ParameterError, ShapeError
+from platonica.errors import DegenerateInputError, ParameterError, ShapeError
 from platonica.partialling import Controls, Refitted
 from platonica.prepared import Prepared
 from platonica.spaces import Space
@@ -174,8 +174,8 @@ def find_interval(
             resampled = jackknife_scores(
                 measure, pair, exchange=drawn, n_blocks=blocks, rng=question.rng
             )
-    except ShapeError as error:
-        return None, [f"no interval: {error}"]
+    except (ShapeError, DegenerateInputError) as error:
+        return None, [f"no interval, since subsets of the items have no score: {error}"]
     return score_interval(result.statistic, resampled, level=question.interval), []
 
 
