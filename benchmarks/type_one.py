@@ -237,7 +237,8 @@ def main():
     ] + faults
     rows = known_rows(options)
     todo = [cell for cell in wanted if key(asdict(cell)) not in rows]
-    todo.sort(key=lambda cell: cell.family == "regression")  # the longest last
+    # the longest last
+    todo.sort(key=lambda cell: (cell.family == "regression", cell.null == "surrogate"))
     n_cells = len(wanted) - len(faults)
     with ProcessPoolExecutor(options.workers) as pool:
         jobs = [pool.submit(run_cell, cell, options.runs, options.null) for cell in todo]

@@ -22,13 +22,29 @@ def run(script, *options, out):
 
 
 def test_rejection_rates_hold_and_planted_faults_are_caught(tmp_path):
-    done, document = run("type_one.py", "--runs", "60", "--null", "99", out=tmp_path / "t.json")
+    options = ["--runs", "150", "--null", "99", "--only", "free", "exact moments", "blocks"]
+    options += ["--families", "neighbourhood", "kernel", "shape"]
+    options += ["--features", "isotropic", "hubby", "40 % identical"]
+    done, document = run("type_one.py", *options, out=tmp_path / "t.json")
     assert done.returncode == 0, done.stdout
     assert document["passed"]
     faults = [cell for cell in document["cells"] if cell["fault"]]
-    assert len(faults) == 2
-    assert all(cell["above_limit"] for cell in faults)
-    assert len(document["cells"]) == 32
+    assert len(faults) == 3
+    assert all(cell["above"] for cell in faults)
+    assert len(document["cells"]) == 3 * 3 * 2 * 2 + 2 * 3 + 3
+
+
+def test_intervals_cover_in_the_reduced_simulation(tmp_path):
+    options = ["--runs", "60", "--worlds", "related", "--families", "neighbourhood", "kernel"]
+    done, document = run("coverage.py", *options, out=tmp_path / "c.json")
+    rows = {(row["family"], row["of"], row["method"]): row for row in document["rows"]}
+    assert len(rows) == 12, done.stderr
+    for (family, of, method), row in rows.items():
+        if row["claimed"]:  # 4 standard errors of a share of 60
+            assert 0.84 <= row["coverage"], (family, of, method)
+            assert 0.8 <= row["standard_error_to_true"] <= 1.3, (family, of, method)
+    wide = rows["neighbourhood", "score", "subsets of one size"]["standard_error_to_true"]
+    assert wide > 1.15 * rows["neighbourhood", "score", "subsets"]["standard_error_to_true"]
 
 
 def test_the_graph_is_correct_at_the_benchmark_s_reduced_size(tmp_path):
@@ -42,11 +58,12 @@ def test_the_graph_is_correct_at_the_benchmark_s_reduced_size(tmp_path):
 def test_the_layer_grid_reports_time_memory_and_ratio(tmp_path):
     done, document = run("layer_grid.py", "--fast", out=tmp_path / "l.json")
     assert done.returncode == 0, done.stderr
+    assert {row["measure"] for row in document["rows"]} == {"mutual_knn", "debiased_cka"}
     for row in document["rows"]:
         assert row["pairs"] == 30
         # The plain one sorts float32 products, which may swap two neighbours that are as near.
         assert row["score_first_pair"] == pytest.approx(row["plain_score_first_pair"], abs=5e-4)
-        assert row["times_faster_including_null"] > 1
+        assert row["times_faster_than_every_permutation_anew"] > 10
         assert row["peak_memory_mb"] > 0
 
 
@@ -99,7 +116,17 @@ def test_a_peer_that_prints_another_number_is_found_out(constant, code, tmp_path
 
 @pytest.mark.parametrize(
     "name",
-    ["knn_graph", "layer_grid", "type_one", "demo_table", "kill_loop", "peers", "measures"],
+    [
+        "knn_graph",
+        "layer_grid",
+        "type_one",
+        "demo_table",
+        "kill_loop",
+        "peers",
+        "measures",
+        "coverage",
+        "inference",
+    ],
 )
 def test_results_of_the_full_runs_are_recorded(name):
     document = json.loads((BENCHMARKS / "results" / f"{name}.json").read_text())
