@@ -104,7 +104,7 @@ def beyond_controls(features, n_resamples):
     x, y = last(features, LITE2), last(features, L6)
     controls = [last(features, name) for name in (PIXELS, COLOURS, WORDS)]
     rows = []
-    for name in ("mutual_knn", "debiased_cka", "rsa"):
+    for name in ("mutual_knn", "debiased_cka", "rsa?rdm=cosine"):
         plain = platonica.compare(x, y, name, n_resamples=n_resamples)
         partial = platonica.compare(x, y, name, n_resamples=n_resamples, controls=controls)
         rows.append(
@@ -159,7 +159,7 @@ def needed(n_runs):
 def exact(features):
     """Exact moments beside permutations: p, null, time."""
     rows = []
-    for name in ("mutual_knn", "debiased_cka", "cka", "rsa"):
+    for name in ("mutual_knn", "debiased_cka", "cka", "rsa?rdm=cosine"):
         x, y = last(features, PIXELS), last(features, WORDS)
         start = time.perf_counter()
         one = platonica.compare(x, y, name, null="exact-moments")

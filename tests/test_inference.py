@@ -116,3 +116,18 @@ def test_many_pairs_take_the_same_options_as_one(pair, rng):
     one = compare(X, Y, "cka", **options)
     assert many.to_dict() == one.to_dict()
     assert list(compare_many({}, [])) == []
+
+
+def test_layers_have_p_values_of_their_own_corrected_for_all(pair, rng):
+    X, Y = pair
+    found = compare({"noise": rng.standard_normal((80, 6)), "seen": X}, Y, n_resamples=199)
+    p = found.layer_pvalues
+    assert p.shape == (2, 1)
+    assert p[1, 0] == found.pvalue == 0.005
+    assert (
+        p[0, 0] == (1 + (found.null_distribution >= found.layer_scores[0, 0] - 1e-12).sum()) / 200
+    )
+    for options in ({"select": "mean"}, {"null": "exact-moments", "layers": ("seen", "features")}):
+        other = compare({"noise": Y, "seen": X}, Y, n_resamples=19, **options)
+        with pytest.raises(ParameterError, match="null of the best pair"):
+            _ = other.layer_pvalues

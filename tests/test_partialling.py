@@ -159,3 +159,11 @@ def test_the_level_holds_for_residuals_that_lie_in_what_both_are_left(name, n_co
 def test_partial_rsa_is_left_with_what_is_no_sum_of_dissimilarities():
     """Features that are sums do not have dissimilarities that are: its level is not 5 %."""
     assert 200 * 0.05 < rejections(EUCLID, 4) < 200 * 0.4
+
+
+def test_a_control_without_dissimilarities_is_named(rng):
+    X, Y, Z = confounded(rng)
+    flat = Z.copy()
+    flat[7] = 1.0
+    with pytest.raises(DegenerateInputError, match="control 1: X has features that are all equal"):
+        compare(X, Y, "rsa", controls=[Z, flat])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from platonica.errors import ParameterError
+from platonica.errors import DegenerateInputError, ParameterError
 from platonica.measures import Kind
 from platonica.prepared import Prepared
 from platonica.residuals import Explained, explained_by
@@ -88,11 +88,18 @@ def find_controls(
     ]
     arrays = [space.array(space.layers[-1]) for space in spaces]
     if hasattr(measure, "partial"):
-        states = [measure.prepare(array, kind=kind) for array in arrays]
+        states = [_prepared(measure, array, kind, number) for number, array in enumerate(arrays)]
         words = f"the dissimilarities of {len(states)} controls are taken out of both spaces'"
         return Controls(words, of_state=lambda state: measure.partial(state, states))
     explained = explained_by(arrays)
     return Controls(explained.words, explained=explained)
+
+
+def _prepared(measure: Any, array: Any, kind: Kind, number: int) -> Any:
+    try:
+        return measure.prepare(array, kind=kind)
+    except DegenerateInputError as error:
+        raise DegenerateInputError(f"control {number}: {error}") from error
 
 
 def _left(explained: Explained, space: Space) -> Space:

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from platonica.errors import ParameterError
+from platonica.stats.multiplicity import max_t_pvalues
+
 __all__ = ["Comparison", "Side"]
 
 
@@ -104,6 +107,23 @@ class Comparison:
     rng: int | None
     warnings: tuple[str, ...]
     null_distribution: NDArray[np.float64] = field(repr=False)
+
+    @property
+    def layer_pvalues(self) -> NDArray[np.float64]:
+        """P of every pair of layers, corrected for all of them (Westfall and Young's max-T).
+
+        Raises
+        ------
+        ParameterError
+            The null is not that of the best pair of layers, or nothing was drawn.
+        """
+        if not len(self.null_distribution) or "mean" in self.selection:
+            raise ParameterError(
+                "p-values of layers need the null of the best pair (select='best'), drawn by "
+                "permutation"
+            )
+        direction: Any = self.direction
+        return max_t_pvalues(self.layer_scores, self.null_distribution, direction)
 
     def __str__(self) -> str:
         """Everything needed to believe the score, in one line."""
