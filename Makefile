@@ -56,6 +56,8 @@ verify: $(VENV)/.ready
 	$(BIN)/python benchmarks/measures.py
 	$(BIN)/python benchmarks/demo_table.py
 	$(BIN)/python benchmarks/type_one.py
+	$(BIN)/python benchmarks/coverage.py
+	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/kill_loop.py --kills 20 --model pip:efficientnet-lite0 --data stamps --limit 96
 
 clean:
