@@ -131,3 +131,40 @@ def test_layers_have_p_values_of_their_own_corrected_for_all(pair, rng):
         other = compare({"noise": Y, "seen": X}, Y, n_resamples=19, **options)
         with pytest.raises(ParameterError, match="null of the best pair"):
             _ = other.layer_pvalues
+
+
+def test_remade_spaces_are_prepared_as_the_given_ones_were(pair):
+    """Folds and excluded groups hold for surrogates and refitted residuals too."""
+    X, Y = pair
+    folds = np.arange(80) % 4
+    ids, groups = [f"i{n}" for n in range(80)], [f"g{n // 4}" for n in range(80)]
+    grouped = [Features.from_arrays({"a": V}, ids, groups=groups) for V in pair]
+    seen = []
+
+    class Spy(type(get_measure("linear_predictivity"))):
+        def prepare(self, X, *, role="x", groups=None, folds=None, kind="features"):
+            seen.append((role, folds is not None))
+            return super().prepare(X, role=role, groups=groups, folds=folds, kind=kind)
+
+    for options in ({"null": "surrogate"}, {"controls": X[:, :1]}):
+        compare(X, Y, Spy(), folds=folds, n_resamples=19, **options)
+    assert len(seen) >= 4 + 2 * 19
+    assert all(with_folds for _, with_folds in seen)
+    null = compare(*grouped, k=3, null="surrogate", n_resamples=19).null_distribution
+    plain = compare(X, Y, k=3, null="surrogate", n_resamples=19).null_distribution
+    assert null.shape == plain.shape
+    assert (null != plain).any()
+
+
+def test_surrogates_need_features_of_one_row_an_item(pair, rng):
+    X, _ = pair
+    rdm = np.abs(X[:, :1] - X[:, :1].T)
+    with pytest.raises(ParameterError, match="one row an item"):
+        compare(rdm, rdm, "rsa", kind="rdm", null="surrogate")
+    rows = Features.from_arrays(
+        {"a": np.repeat(X, 2, axis=0) + rng.standard_normal((160, 9))},
+        [f"i{n}" for n in range(80)],
+        item_index=np.repeat(np.arange(80), 2),
+    )
+    with pytest.raises(ParameterError, match="one row an item"):
+        compare(rows, rows, k=5, reduce="set", null="surrogate")

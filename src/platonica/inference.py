@@ -106,11 +106,17 @@ def run_null(
         "progress": progress,
     }
     if question.null == "surrogate":
+        if y.kind == "rdm" or y.space.reduce in ("set", "expand"):
+            raise ParameterError(
+                "null='surrogate' turns features of one row an item, not dissimilarities or items of "
+                "several rows: use null='permutation'"
+            )
+        options |= {"groups": y.space.groups, "folds": y.folds}
         features = [y.space.array(y.space.layers[j]) for j in at_y]
         return surrogate_null(measure, A, features, **options)
     options["stop_after"] = question.stop_after
     if controls is not None and controls.explained is not None:
-        refitted = Refitted(measure, controls.explained)
+        refitted = Refitted(measure, controls.explained, y)
         result = permutation_null(refitted, A, refitted.states(y, at_y), **options)
         return replace(result, exchange=f"residuals: {result.exchange}, controls fitted anew")
     return permutation_null(measure, A, [y.states[j] for j in at_y], **options)

@@ -111,7 +111,6 @@ class Residual:
     """A layer of residuals, as features and prepared."""
 
     features: Any
-    groups: Any
     state: Any
 
 
@@ -124,7 +123,8 @@ class Refitted:
     (Freedman and Lane 1983), and prepared again.
     """
 
-    def __init__(self, measure: Any, explained: Explained) -> None:
+    def __init__(self, measure: Any, explained: Explained, y: Prepared) -> None:
+        self.options = {"groups": y.space.groups, "folds": y.folds}
         self.measure = measure
         self.spec = measure.spec
         self.params = measure.params
@@ -133,7 +133,7 @@ class Refitted:
     def states(self, y: Prepared, at: Sequence[int]) -> list[Residual]:
         """Layers of Y, from a space of residuals."""
         space = y.space
-        return [Residual(space.array(space.layers[j]), space.groups, y.states[j]) for j in at]
+        return [Residual(space.array(space.layers[j]), y.states[j]) for j in at]
 
     def score(self, a: Any, b: Residual) -> float:
         """Score of a prepared layer of X with a layer of Y."""
@@ -142,5 +142,4 @@ class Refitted:
     def permuted(self, b: Residual, order: Any) -> Residual:
         """Reorder the residuals and take out what the controls explain of them now."""
         left = self.explained.residuals(b.features[order], "Y")
-        state = self.measure.prepare(left, role="y", groups=b.groups)
-        return Residual(left, b.groups, state)
+        return Residual(left, self.measure.prepare(left, role="y", **self.options))

@@ -23,6 +23,8 @@ class Prepared:
     role: Literal["x", "y"]
     states: tuple[Any, ...]
     warnings: tuple[str, ...]
+    folds: Sequence[int] | None = None
+    kind: Kind = "features"
 
     @classmethod
     def of(
@@ -57,7 +59,7 @@ class Prepared:
                 states.append(state)
         if all(state is None for state in states):
             raise DegenerateInputError(warnings[-1].removeprefix("left out: "))
-        return cls(measure, space, role, tuple(states), tuple(warnings))
+        return cls(measure, space, role, tuple(states), tuple(warnings), folds, kind)
 
     def mapped(self, change: Callable[[Any], Any]) -> Prepared:
         """Change every state; a layer that cannot be changed is left out, and why is said."""

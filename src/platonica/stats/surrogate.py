@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,6 +75,8 @@ def surrogate_null(
     n_resamples: int = 199,
     select: Select = "best",
     alpha: float = 0.05,
+    groups: Sequence[Hashable] | None = None,
+    folds: Sequence[int] | None = None,
     rng: int | np.random.Generator = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> NullResult:
@@ -100,6 +102,8 @@ def surrogate_null(
     select : Select
     alpha : float in (0, 1), default 0.05
         Level that the test must be able to reach.
+    groups, folds : sequences of length n_items, optional
+        As the layers of X were prepared with.
     rng : int or Generator
     progress : callable(done, total), optional
 
@@ -110,10 +114,14 @@ def surrogate_null(
     """
     features = [check_features(layer, "Y").astype(np.float64) for layer in layers]
     generator = as_generator(rng)
+
+    def prepare(Y: F64) -> Any:
+        return measure.prepare(Y, role="y", groups=groups, folds=folds)
+
     exchanged = permutation_null(
         measure,
         A,
-        [measure.prepare(Y, role="y") for Y in features],
+        [prepare(Y) for Y in features],
         exchange=exchange,
         n_resamples=max(n_resamples, LEAST_PERMUTATIONS),
         select=select,
@@ -124,7 +132,7 @@ def surrogate_null(
     rule, _ = selection(select, measure.spec.direction)
     null, turning = np.empty(n_resamples), Turning.of(features)
     for r in range(n_resamples):
-        turned = [measure.prepare(Y, role="y") for Y in turning.draw(generator)]
+        turned = [prepare(Y) for Y in turning.draw(generator)]
         null[r] = rule(layer_scores(measure, A, turned)[None])[0]
         if progress is not None:
             progress(r + 1, n_resamples)
