@@ -108,8 +108,8 @@ def run_null(
     if question.null == "surrogate":
         if y.kind == "rdm" or y.space.reduce in ("set", "expand"):
             raise ParameterError(
-                "null='surrogate' turns features of one row an item, not dissimilarities or items of "
-                "several rows: use null='permutation'"
+                "null='surrogate' turns features of one row an item, no dissimilarities, no items "
+                "of several rows: use null='permutation'"
             )
         options |= {"groups": y.space.groups, "folds": y.folds}
         features = [y.space.array(y.space.layers[j]) for j in at_y]
