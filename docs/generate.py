@@ -1,4 +1,4 @@
-"""Write the page of every measure and of every diagnostic.
+"""Write the page of every measure and of every diagnostic, and that on inference.
 
     python docs/generate.py [--check] [--figures [NAME ...]]
 
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import _inference
 from platonica.measures import DIAGNOSTICS, MEASURES, describe, describe_bounds
 
 __all__ = ["DIAGNOSTIC_PAGES", "MEASURE_PAGES", "Pages", "main"]
@@ -193,9 +194,11 @@ def main(arguments: list[str] | None = None) -> int:
         for pages in shelves:
             for path, text in pages.generated().items():
                 path.write_text(text, encoding="utf-8")
+        _inference.PAGE.write_text(_inference.generated(), encoding="utf-8")
         if options.figures is not None:
             _draw(options.figures)
     problems = [f"{pages.folder.name}: {what}" for pages in shelves for what in pages.problems()]
+    problems += _inference.problems()
     print("\n".join(problems) or "every page is up to date")
     return int(bool(problems))
 

@@ -72,6 +72,21 @@ def test_scores_are_those_of_loops(how, grouped, rng):
 
 
 @pytest.mark.parametrize("how", ["set", "expand"])
+def test_few_items_of_unequal_numbers_of_rows(how, rng):
+    """One item sends so many rows that the nearest k of them would all be its own."""
+    X, Y = spaces(rng, [9, 1, 1, 1, 1, 2], [1, 1, 7, 1, 1, 1])
+    for k in (2, 4):
+        lists = [naive_lists(F, how, k) for F in (X, Y)]
+        found = compare(X, Y, k=k, reduce=how, n_resamples=19)
+        assert found.score == pytest.approx(naive_score(*lists, k), abs=1e-12)
+    grouped = spaces(rng, [3] * 12, [1] * 12, groups=[f"g{i // 3}" for i in range(12)])
+    free = Exchange.of(12)
+    with pytest.raises(ShapeError, match="outside"):
+        compare(*grouped, k=10, reduce=how, n_resamples=19, exchange=free)
+    assert compare(*grouped, k=8, reduce=how, n_resamples=19, exchange=free).n_items == 12
+
+
+@pytest.mark.parametrize("how", ["set", "expand"])
 def test_nulls_exchange_items_with_all_their_rows(how, rng):
     X, Y = spaces(rng, *rng.integers(1, 4, (2, N)))
     found = compare(X, Y, k=K, reduce=how, n_resamples=19, rng=3)

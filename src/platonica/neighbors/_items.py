@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platonica.checks import check_features, check_k
+from platonica.errors import ShapeError
 from platonica.item_rows import ItemRows
 from platonica.neighbors._graph import KnnGraph, knn_graph
 
@@ -42,11 +43,16 @@ def row_graph(X: ItemRows, k: int, groups: Sequence[Hashable] | None = None) -> 
     check_k(k, n)
     rows = check_features(X.rows)
     labels = [("item", i) if groups is None or groups[i] is None else groups[i] for i in owners]
-    most = int(X.counts.max())
-    # enough that k different items are among them, however many rows each item sends
-    wanted = min((k - 1) * most + 1, len(rows) - max(_sizes(labels)))
-    graph = knn_graph(rows, max(k, min(wanted, len(rows) - 2)), metric="cosine", groups=labels)
-    return _distinct(graph, owners[graph.indices], k)
+    _, names = np.unique([str(label) for label in labels], return_inverse=True)
+    # so many rows hold k different items, however many rows each item sends
+    wanted = (k - 1) * int(X.counts.max()) + 1
+    if wanted <= min(len(rows) - np.bincount(names).max(), len(rows) - 2):
+        graph = knn_graph(rows, wanted, metric="cosine", groups=names.tolist())
+        return _distinct(graph, owners[graph.indices], k)
+    # of few rows all are ranked, and those of the own item or group are passed over
+    graph = knn_graph(rows, len(rows) - 2, metric="cosine")
+    others = names[graph.indices] != names[:, None]
+    return _distinct(graph, np.where(others, owners[graph.indices], -1), k)
 
 
 def item_graph(X: ItemRows, k: int, groups: Sequence[Hashable] | None = None) -> KnnGraph:
@@ -88,12 +94,10 @@ def _distinct(graph: KnnGraph, items: NDArray[Any], k: int) -> KnnGraph:
     for row, names in enumerate(items):
         _, first = np.unique(names, return_index=True)
         chosen = np.sort(first[names[first] >= 0])[:k]
+        if len(chosen) < k:
+            raise ShapeError(
+                f"k = {k} neighbours need as many items outside an item's own group, but there are "
+                f"{len(chosen)}"
+            )
         indices[row], distances[row] = names[chosen], graph.distances[row, chosen]
     return replace(graph, indices=indices, distances=distances)
-
-
-def _sizes(labels: Sequence[Hashable]) -> list[int]:
-    counts: dict[Hashable, int] = {}
-    for label in labels:
-        counts[label] = counts.get(label, 0) + 1
-    return list(counts.values())
