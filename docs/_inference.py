@@ -216,8 +216,8 @@ def _captions() -> str:
             f"{data['data']}, lite2 x all-minilm-l6, last layers, five captions an image:",
             _table(["`reduce=`", "score", "null mean", "calibrated", "p"], rows),
             f"Ceilings: the captions of an image among themselves {own['calibrated']:.3f} (the "
-            f"first captions reach {own['share_of_it']:.2f} of it), random halves of lite2's features "
-            f"{halves['calibrated']:.3f}.",
+            f"first captions reach {own['share_of_it']:.2f} of it), random halves of lite2's "
+            f"features {halves['calibrated']:.3f}.",
         ]
     return "\n\n".join(parts)
 
