@@ -91,7 +91,7 @@ def curves(features, hold):
 def neighbours(features, ks=(1, 2, 5, 10, 20, 50)):
     """The score against k, each k with its own chance."""
     x, y = last(features, LITE2), last(features, L6)
-    found = [platonica.compare(x, y, k=k, n_resamples=199) for k in (*ks, len(x) // 10)]
+    found = [platonica.compare(x, y, k=k, n_resamples=199) for k in sorted({*ks, len(x) // 10})]
     return [
         {"k": one.params["k"], "score": one.score, "null_mean": one.null_mean,
          "chance_normalized": one.chance_normalized, "pvalue": one.pvalue}

@@ -188,7 +188,7 @@ def _curves() -> str:
             ]
         name = data["data"]
         parts.append(f"![{name}](inference/{name}-k.svg)")
-        ks = data["k"]
+        ks = sorted(data["k"], key=lambda row: row["k"])
         parts += [
             f"{name}, lite2 x all-minilm-l6, against k:",
             _table(
