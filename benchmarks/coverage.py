@@ -51,7 +51,15 @@ ASKED = {"neighbourhood": METHODS, "kernel": METHODS}
 USED = {"neighbourhood": "subsets"}
 """The method of `platonica.compare` by family; the jackknife for all others."""
 CLAIMED = ("related", "close", "clusters")
-"""Worlds for which the docs claim the intervals of `platonica.compare`."""
+"""Worlds for which the docs claim the intervals of `platonica.compare`..."""
+TOO_WIDE = {("subspace", "close")}
+"""... but for CCA near its ceiling, where they came out too wide (99 %)."""
+
+
+def is_claimed(family, method, world):
+    """Whether the docs claim that intervals of this kind cover in this world."""
+    used = method == USED.get(family, "jackknife")
+    return used and world in CLAIMED and (family, world) not in TOO_WIDE
 
 
 def mixing():
@@ -117,7 +125,7 @@ def run_case(family, world, runs):
         truth, held = float(estimates.mean()), 0
         held = sum(one.low <= truth <= one.high for one in intervals)
         errors = np.array([one.standard_error for one in intervals])
-        claimed = method == USED.get(family, "jackknife") and world in CLAIMED
+        claimed = is_claimed(family, method, world)
         rows.append(
             {
                 "family": family, "measure": MEASURES[family], "of": what, "method": method,
