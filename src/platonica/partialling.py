@@ -119,8 +119,8 @@ class Refitted:
 
     Residuals of both spaces lie in what the controls leave of item space, and agree a little for
     that reason alone: with a quarter of the directions gone, plain permutation rejected two of
-    three unrelated pairs. So the permuted residuals of Y are regressed on the controls again
-    (Freedman and Lane 1983), and prepared again.
+    five unrelated pairs by CKA. So the permuted residuals of Y are regressed on the controls
+    again (Freedman and Lane 1983), and prepared again.
     """
 
     def __init__(self, measure: Any, explained: Explained, y: Prepared) -> None:
